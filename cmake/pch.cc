@@ -1,0 +1,1 @@
+// The precompiled headers of every target belong to this one: see acloud.cmake.

@@ -1,0 +1,130 @@
+"""Phrases from templates: `(a|b|)` is a choice, `<name>` a group of synonyms, `{slot}` a value.
+
+Which phrasings are held out is decided by position, before any training: every fourth template of a list
+and every fifth synonym of a group. Training never sees them; the held-out phrasings use held-out templates
+always, and held-out synonyms half of the time. Training also draws the phrasings of paraphrases.py, and blurs
+words that carry no meaning, so that it learns to do without them.
+"""
+import re
+
+from . import paraphrases
+from .synonyms import SYNONYMS
+from .values import SYLLABLES
+
+_CHOICE = re.compile(r"\(([^()]*)\)")
+_GROUP = re.compile(r"<(\w+)>")
+
+
+def split(items, every):
+    """(trained, held out)"""
+    if len(items) < every:
+        return list(items), []
+    held = [x for i, x in enumerate(items) if i % every == every - 2]
+    return [x for x in items if x not in held], held
+
+
+class Phrases:
+    """Draws phrasings; `held` as in values.Values, but for templates and synonyms. `noisy` ones, with slips,
+    blurs and paraphrases, are for training."""
+
+    def __init__(self, rng, held, noisy=True):
+        self.rng, self.held, self.noisy = rng, held, noisy
+
+    def template(self, templates, always=True):
+        trained, held = split(templates, 4)
+        if self.held and held and (always or self.rng.random() < 0.5):
+            return self.rng.choice(held)
+        if self.noisy and not self.held:
+            trained = trained + paraphrases.TEMPLATES.get(tuple(templates), [])
+        return self.rng.choice(trained)
+
+    def synonym(self, name):
+        trained, held = split(SYNONYMS[name], 5)
+        if self.noisy and not self.held:
+            if name in paraphrases.VAGUE and self.rng.random() < 0.06:
+                return self._any(name)
+            trained = trained + paraphrases.WORDS.get(name, [])
+        if self.held and held and self.rng.random() < 0.5:
+            return self.rng.choice(held)
+        return self.rng.choice(trained)
+
+    def expand(self, template):
+        """Resolves choices and groups; slots stay."""
+        while True:
+            text, n = _GROUP.subn(lambda m: "(" + self.synonym(m[1]) + ")", template)
+            text, k = _CHOICE.subn(lambda m: self.rng.choice(m[1].split("|")), text)
+            if n + k == 0:
+                return text
+            template = text
+
+    def draw(self, templates, always=True):
+        return self.expand(self.template(templates, always))
+
+    def quote(self, value):
+        """People set names in quotes, or don't."""
+        roll = self.rng.random()
+        if roll < 0.64:
+            return value
+        mark = "'" if roll < 0.76 else '"' if roll < 0.88 else "`"
+        return mark + value + mark
+
+    def finish(self, request, slots):
+        """A request as somebody would type it: politeness, case, punctuation, slips; then its values."""
+        rng = self.rng
+        text = re.sub(r" +", " ", request).strip().replace(" ,", ",").replace(" .", ".").replace(" ?", "?")
+        text = re.sub(r"[.?]*([.?])", r"\1", text)
+        if rng.random() < 0.32:
+            text = self.draw(SYNONYMS["prefix"], always=False) + text
+        if rng.random() < 0.22:
+            end = text[-1] if text[-1] in ".?!" else ""
+            text = text.rstrip(".?!") + self.draw(SYNONYMS["suffix"], always=False) + end
+        if rng.random() < 0.55:
+            text = text[0].upper() + text[1:]
+        if rng.random() < 0.5:
+            text = text.rstrip(".?!")
+        elif text[-1] not in ".?!}":
+            text += "."
+        if self.noisy and not self.held and rng.random() < 0.2:
+            text = self._blur(text)
+        if self.noisy and rng.random() < 0.10:
+            text = self._slip(text)
+        # A value that ends the sentence is easier to tell apart without the full stop.
+        return re.sub(r"\{(\w+)\}", lambda m: slots[m[1]], re.sub(r"\}\.$", "}", text))
+
+    def _filler(self):
+        rng = self.rng
+        return rng.choice(paraphrases.FILLERS) if rng.random() < 0.75 else "".join(rng.choice(SYLLABLES) for _ in range(rng.choice((1, 2, 2, 3))))
+
+    def chatter(self):
+        """Sentences that say nothing to the point, as a system's words may."""
+        rng = self.rng
+        words = [self._filler() + rng.choice(("", "", "", "", ",", ".")) for _ in range(rng.randint(3, 30))]
+        return " ".join(words).rstrip(",.").capitalize() + "."
+
+    def _any(self, name):
+        """Some word in the place of a group whose words don't matter."""
+        words = " ".join(self._filler() for _ in range(self.rng.choice((1, 1, 2))))
+        return {"prefix": words + self.rng.choice((" ", ", ", ": ")), "suffix": " " + words, "then": self.rng.choice((", ", " ", ". ", "; ")) + words}.get(name, words)
+
+    def _blur(self, text):
+        """Words of the template that carry no meaning are replaced, left out or joined by others."""
+        words = [m for m in re.finditer(r"(?<![\w{}'\"`<>/.-])[A-Za-z]+(?![\w{}'\"`/:.-])", text) if m[0].lower() not in paraphrases.TELLING]
+        for m in sorted(self.rng.sample(words, min(len(words), self.rng.choice((1, 1, 2, 3)))), key=lambda m: -m.start()):
+            roll = self.rng.random()
+            new = self._filler() if roll < 0.6 else "" if roll < 0.8 else m[0] + " " + self._filler()
+            text = text[:m.start()] + new + text[m.end():]
+        return re.sub(r" +", " ", text).strip()
+
+    def _slip(self, text):
+        """One wrong letter in a word of the template, never in a value."""
+        words = [m for m in re.finditer(r"(?<![{\w])[a-z]{4,}(?![\w}])", text)]
+        if not words:
+            return text
+        word = self.rng.choice(words)
+        i = word.start() + self.rng.randrange(1, len(word[0]) - 1)
+        roll = self.rng.random()
+        if roll < 0.35:
+            return text[:i] + text[i + 1:]
+        if roll < 0.7:
+            return text[:i] + text[i + 1] + text[i] + text[i + 2:]
+        return text[:i] + text[i] + text[i:]

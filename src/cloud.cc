@@ -1,0 +1,401 @@
+#include "cloud.h"
+
+#include <unistd.h>
+
+#include <fstream>
+
+#include "async/task_scope.h"
+#include "base/log.h"
+#include "net/listen.h"
+#include "storage/database/postgres/postgres_engine.h"
+#include "storage/database/sqlite/sqlite_engine.h"
+#include "version.h"
+
+namespace acloud {
+namespace {
+
+constexpr std::chrono::seconds kSpoolEvery{1};
+constexpr std::chrono::seconds kSchedulesEvery{1};
+constexpr std::int64_t kBuiltinContext = 4096;  // tokens that the built-in model keeps at once
+constexpr std::chrono::minutes kSweepEvery{10};
+constexpr std::chrono::minutes kBlobGrace{10};
+constexpr std::size_t kConnectionsOfSandbox = 128;  // to the cloud's API at once
+
+// The schema of everything that this binary stores, oldest first.
+std::vector<store::Migration> migrations() {
+  std::vector<store::Migration> all;
+  for (auto part :
+       {kernel::Idempotency::migrations(), kernel::Spool::migrations(), kernel::AuditTable::migrations(),
+        ledger::Ledger::migrations(), identity::migrations(), storage::ObjectService::migrations(),
+        storage::DatabaseService::migrations(), storage::QueueService::migrations(), task::migrations(),
+        task::schedule::migrations(), usage::UsageService::migrations()}) {
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+
+double resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  double pages = 0;
+  double resident = 0;
+  file >> pages >> resident;
+  return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+net::ServerOptions server_options(const ServerConfig& config) {
+  net::ServerOptions options;
+  options.listen = config.listen;
+  options.limits.header_bytes = static_cast<std::size_t>(config.limits.header.value);
+  options.limits.connections = static_cast<std::size_t>(config.limits.connections);
+  options.limits.header_time = config.limits.header_time;
+  options.limits.idle_time = config.limits.idle_time;
+  options.limits.body_stall = config.limits.stall_time;
+  options.limits.total_time = config.limits.total_time;
+  if (config.tls) options.tls = net::TlsFiles{config.tls->certificate, config.tls->key};
+  return options;
+}
+
+// The model that is a part of the program is there without being named.
+void add_builtin_model(Config& config) {
+  const auto named = std::ranges::find(config.model, inference::kBuiltinName, &model::ModelConfig::name);
+  if (named != config.model.end()) return;
+  model::ModelConfig& added = config.model.emplace_back();
+  added.name = inference::kBuiltinName;
+  added.engine = model::EngineKind::llama;
+  added.file = inference::kBuiltinFile;
+  added.context = kBuiltinContext;
+}
+
+std::vector<inference::LocalModel> local_models(const Config& config) {
+  std::vector<inference::LocalModel> models;
+  for (const model::ModelConfig& each : config.model) {
+    if (!each.engine) continue;
+    const bool builtin = each.file == inference::kBuiltinFile;
+    const bool small = builtin || inference::is_small(each.file);
+    const auto cores = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
+    inference::LocalModel& model = models.emplace_back();
+    model.name = each.name;
+    model.options.engine = {.file = each.file,
+                            .sequences = static_cast<std::int32_t>(each.parallel),
+                            .cells = static_cast<std::int32_t>(each.context),
+                            .threads = static_cast<std::int32_t>(each.threads.value_or(small ? 1 : cores)),
+                            .exact_state = each.exact.value_or(small)};
+    if (!builtin) continue;
+    model.file_at_first_call = inference::builtin_model_path;
+    model.options.check.reset();
+  }
+  return models;
+}
+
+// What the configuration says that models cost. Errors: invalid_argument, naming the model.
+Result<std::map<std::string, ledger::PriceSheet>> configured_prices(const Config& config) {
+  const auto money = [](double amount) { return ledger::Money::parse_rounded(fmt::format("{}", amount), 9); };
+  std::map<std::string, ledger::PriceSheet> sheets;
+  for (const model::ModelConfig& each : config.model) {
+    if (!each.price) continue;
+    ledger::Price price;
+    ACLOUD_TRY(price.input, money(each.price->input));
+    ACLOUD_TRY(price.output, money(each.price->output));
+    if (each.price->cache_read) {
+      ACLOUD_TRY(price.cache_read, money(*each.price->cache_read));
+    }
+    if (each.price->cache_write) {
+      ACLOUD_TRY(price.cache_write, money(*each.price->cache_write));
+    }
+    const auto rates = price.rates();
+    if (!rates)
+      return std::unexpected(Error(rates.error()).within(fmt::format("model {}: price", each.name)));
+    sheets[each.name] = {.tiers = {{std::nullopt, *rates}}, .max_output = {}};
+  }
+  return sheets;
+}
+
+void log_failure(std::string_view what, const Error& error) {
+  if (error.code() != ErrorCode::cancelled) log::error(what, {{"error", error.message()}});
+}
+
+}  // namespace
+
+Cloud::Cloud(Config config, DataFolder folder)
+    : config_(std::move(config)),
+      folder_(std::move(folder)),
+      instance_(random_.hex(6)),
+      loops_(static_cast<std::size_t>(config_.server.threads)) {}
+
+Task<Result<std::unique_ptr<Cloud>>> Cloud::start(Config config, DataFolder folder) {
+  add_builtin_model(config);
+  std::unique_ptr<Cloud> cloud(new Cloud(std::move(config), std::move(folder)));
+  ACLOUD_CO_CHECK(cloud->open());
+  ACLOUD_CO_TRY(std::string root_key, identity::root_key(cloud->folder_.path(), cloud->random_));
+  ACLOUD_CO_CHECK(co_await cloud->keys_->ensure_root(std::move(root_key)));
+  ACLOUD_CO_CHECK(co_await cloud->ledger_->start());
+  co_await cloud->local_models_.load(local_models(cloud->config_));
+  ACLOUD_CO_CHECK(co_await cloud->runner_->take_over());
+  ACLOUD_CO_CHECK(cloud->server_->start());
+  cloud->runner_->start();
+  co_return cloud;
+}
+
+Result<> Cloud::open() {
+  const std::string& data = folder_.path();
+  store::OpenOptions options;
+  options.url = config_.store.url;
+  options.data_folder = data;
+  ACLOUD_TRY(database_, store::open(options, migrations()));
+  ACLOUD_TRY(blobs_, store::Blobs::open(*disk_, data + "/blobs", clock_, blocking_));
+  ACLOUD_TRY(spool_, kernel::Spool::open(data + "/spool", instance_));
+  ACLOUD_TRY(sandboxes_, sandbox::Sandboxes::make({.records = data + "/sandboxes",
+                                                   .jails = data + "/jails",
+                                                   .images = data + "/images",
+                                                   .pool = static_cast<unsigned>(config_.sandbox.pool),
+                                                   .outside = outside_of_sandboxes()},
+                                                  clock_, random_, blocking_));
+
+  keys_ = std::make_unique<identity::Keys>(*database_, clock_);
+  ACLOUD_TRY(open_calls_, ledger::OpenCalls::open(data + "/calls", instance_));
+  audit_ = std::make_unique<kernel::AuditTable>(instance_);
+  idempotency_ =
+      std::make_unique<kernel::Idempotency>(*database_, clock_, instance_, database_->kind() == "sqlite");
+  ledger_ = std::make_unique<ledger::Ledger>(
+      ledger::Ledger::Parts{.database = *database_,
+                            .clock = clock_,
+                            .calls = *open_calls_,
+                            .instance = instance_,
+                            .shared = database_->kind() != "sqlite",
+                            .witness = [this](store::Transaction& tx, const ledger::StoredCall& call) {
+                              const kernel::CallRecord lost = kernel::lost_record(call);
+                              return audit_->record_in(tx, {&lost, 1});
+                            }});
+  call_ledger_ = std::make_unique<kernel::CallLedger>(*ledger_);
+  metrics_ = std::make_unique<Metrics>([this] { return sample(); });
+  declare_products();
+  ACLOUD_TRY(const auto prices, configured_prices(config_));
+  ledger_->prices().set_configured(prices);
+  ACLOUD_CHECK(models_->configure(config_.provider, config_.model));
+  metrics_->include([this] { return models_->metrics(); });
+  path_ = std::make_unique<kernel::CallPath>(kernel::CallPath::Parts{.catalog = catalog_,
+                                                                     .identities = *keys_,
+                                                                     .authorizer = authorizer_,
+                                                                     .ledger = *call_ledger_,
+                                                                     .audit = *audit_,
+                                                                     .idempotency = *idempotency_,
+                                                                     .spool = *spool_,
+                                                                     .observer = *metrics_,
+                                                                     .database = *database_,
+                                                                     .clock = clock_,
+                                                                     .random = random_});
+  runner_ = std::make_unique<task::Runner>(
+      task::Runner::Parts{.path = *path_,
+                          .database = *database_,
+                          .clock = clock_,
+                          .random = random_,
+                          .loops = loops_,
+                          .board = board_,
+                          .instance = instance_,
+                          .exclusive = database_->kind() == "sqlite",
+                          .key_works = [this](std::string key) { return keys_->works(std::move(key)); }});
+  tasks_->connect(*runner_);
+  schedules_->connect(*path_);
+  rest_ = std::make_unique<surfaces::Rest>(*path_, *metrics_, clock_, random_, kVersion);
+  site_ = std::make_unique<surfaces::site::Site>(
+      surfaces::site::Site::Parts{.catalog = catalog_,
+                                  .random = random_,
+                                  .version = std::string(kVersion),
+                                  .tls = config_.server.tls.has_value(),
+                                  .own_url = [this] { return url(); }});
+  dialects_ = std::make_unique<surfaces::DialectCalls>(
+      surfaces::DialectCalls::Parts{*path_, random_, blocking_, folder_.path()});
+  openai_ = std::make_unique<surfaces::OpenAi>(*dialects_);
+  anthropic_ = std::make_unique<surfaces::Anthropic>(*dialects_);
+  e2b_ = std::make_unique<surfaces::e2b::E2b>(*path_, random_);
+  ports_ = std::make_unique<surfaces::Ports>(*path_, random_);
+  mcp_ = std::make_unique<surfaces::mcp::Mcp>(surfaces::mcp::Mcp::Parts{.path = *path_,
+                                                                        .clock = clock_,
+                                                                        .random = random_,
+                                                                        .loops = loops_,
+                                                                        .library = site_.get(),
+                                                                        .version = std::string(kVersion),
+                                                                        .tls = config_.server.tls.has_value(),
+                                                                        .origins = config_.server.origins,
+                                                                        .conformance = config_.conformance});
+  server_ = std::make_unique<net::Server>(
+      loops_, server_options(config_.server), [this](net::Request& request) { return handle(request); },
+      [](const Error& error) { return surfaces::to_response(error, ""); });
+  return {};
+}
+
+// What sandboxes reach of the world. Asked when they run, and so when the server does.
+sandbox::Outside Cloud::outside_of_sandboxes() {
+  proxy_ = std::make_unique<sandbox::egress::Proxy>(
+      loops_, clock_, random_,
+      sandbox::egress::Proxy::Options{.server_port = [this] { return net::port_of(server_->address()); },
+                                      .audit =
+                                          [this](const kernel::CallRecord& record) {
+                                            if (const auto kept = spool_->append(record); !kept)
+                                              log_failure("a connection's record is lost", kept.error());
+                                          }});
+  return {.cloud =
+              [this](sandbox::jail::Fd listener, std::string id) {
+                return server_->open_door(listener.release(), std::move(id), kConnectionsOfSandbox);
+              },
+          .proxy = proxy_.get()};
+}
+
+void Cloud::declare_products() {
+  objects_ = std::make_unique<storage::ObjectService>(*database_, *blobs_);
+  if (database_->kind() == "postgres") {
+    sql_ = std::make_unique<storage::postgres::PostgresEngine>(
+        storage::postgres::PostgresOptions{.url = config_.store.url});
+  } else {
+    sql_ = std::make_unique<storage::sqlite::SqliteEngine>(
+        storage::sqlite::SqliteOptions{.folder = folder_.path() + "/databases"});
+  }
+  databases_ = std::make_unique<storage::DatabaseService>(*database_, *sql_);
+  queues_ = std::make_unique<storage::QueueService>(*database_);
+  identity_ = std::make_unique<identity::IdentityService>(
+      *keys_, std::vector<identity::IdentityService::ForgetWorkspace>{
+                  &storage::ObjectService::forget_workspace, &storage::DatabaseService::forget_workspace,
+                  &storage::QueueService::forget_workspace, &task::forget_workspace,
+                  &task::schedule::forget_workspace});
+  sandbox_ = std::make_unique<sandbox::SandboxService>(*sandboxes_, blocking_, copying_);
+  identity::declare(catalog_, *identity_);
+  sandbox::declare(catalog_, *sandbox_);
+  storage::declare(catalog_, *objects_);
+  storage::declare(catalog_, *databases_);
+  storage::declare(catalog_, *queues_);
+  models_ = std::make_unique<model::ModelService>(loops_, model::key_of, &engine_);
+  model::declare(catalog_, *models_);
+  tasks_ = std::make_unique<task::TaskService>(board_, set_task_budget());
+  task::declare(catalog_, *tasks_);
+  schedules_ = std::make_unique<task::schedule::ScheduleService>(
+      *database_, clock_, random_, [this](std::string id) { return keys_->works(std::move(id)); });
+  task::schedule::declare(catalog_, *schedules_);
+  usage::declare(catalog_, usage_);
+}
+
+// A task's budget is one as any other, on the scope of that task.
+task::TaskService::SetBudget Cloud::set_task_budget() {
+  return [this](store::Transaction& tx, const std::string& workspace, const std::string& task,
+                const std::string& limit, Time now) -> Result<> {
+    ACLOUD_TRY(const ledger::Money money, ledger::Money::parse(limit));
+    if (money < ledger::Money()) return fail(ErrorCode::invalid_argument, "budget: must not be below zero");
+    ACLOUD_CHECK(ledger_->set_budget_in(tx, {.id = "bud_" + task,
+                                             .scope = {workspace, ledger::ScopeKind::task, task},
+                                             .limit = money,
+                                             .period = ledger::Period::total,
+                                             .by_operator = false,
+                                             .created = now}));
+    return {};
+  };
+}
+
+Task<net::Response> Cloud::handle(net::Request& request) {
+  surfaces::Ports::read_host(request);
+  if (surfaces::Ports::takes(request)) co_return co_await ports_->handle(request);
+  if (surfaces::e2b::E2b::takes(request)) co_return co_await e2b_->handle(request);
+  if (surfaces::Anthropic::takes(request)) co_return co_await anthropic_->handle(request);
+  if (request.path().starts_with("/v1/")) co_return co_await openai_->handle(request);
+  if (surfaces::site::Site::takes(request)) co_return site_->handle(request);
+  if (mcp_->takes(request)) co_return co_await mcp_->handle(request);
+  co_return co_await rest_->handle(request);
+}
+
+Result<> Cloud::reload(Config config) {
+  add_builtin_model(config);
+  const auto files = [](const Config& of) {
+    std::vector<std::pair<std::string, std::string>> all;
+    for (const model::ModelConfig& each : of.model) {
+      if (each.engine) all.emplace_back(each.name, each.file);
+    }
+    return all;
+  };
+  if (files(config) != files(config_)) {
+    return fail(ErrorCode::invalid_argument,
+                "models with an engine are loaded at the start alone: restart the server");
+  }
+  ACLOUD_TRY(const auto prices, configured_prices(config));
+  ACLOUD_CHECK(models_->configure(config.provider, config.model));
+  ledger_->prices().set_configured(prices);
+  return {};
+}
+
+std::string Cloud::url() const {
+  const std::string address = server_->address();
+  if (address.starts_with("unix:")) return address;
+  return (config_.server.tls ? "https://" : "http://") + address;
+}
+
+std::vector<surfaces::Metrics::Gauge> Cloud::sample() const {
+  const net::Server::Stats http = server_->stats();
+  const store::Database::Stats store = database_->stats();
+  const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
+  return {{"acloud_http_connections", "Open connections.", number(http.connections_open)},
+          {"acloud_http_requests_active", "Requests being handled.", number(http.requests_active)},
+          {"acloud_store_writes", "Writes since the start.", number(store.writes)},
+          {"acloud_store_commits", "Commits since the start; writes share them.", number(store.commits)},
+          {"acloud_store_write_queue", "Writes that wait for the writer.", number(store.write_queue)},
+          {"acloud_tasks_running", "Tasks that are being done.", number(runner_->running())},
+          {"acloud_queue_receivers_waiting", "Receives that wait for a message.", number(queues_->waiting())},
+          {"acloud_sandboxes", "Sandboxes that live, paused ones too.", number(sandboxes_->size())},
+          {"process_resident_memory_bytes", "Resident memory.", resident_bytes()}};
+}
+
+Task<Result<>> Cloud::drain_spool() {
+  co_return co_await spool_->drain(
+      *database_, [this](store::Transaction& tx, std::span<const kernel::CallRecord> records) -> Result<> {
+        ACLOUD_CHECK(call_ledger_->settle_in(tx, records));
+        return audit_->record_in(tx, records);
+      });
+}
+
+Task<> Cloud::run_schedules() {
+  do {
+    if (const auto ran = co_await schedules_->run_due(); !ran) log_failure("schedules wait", ran.error());
+  } while (co_await async::sleep_for(kSchedulesEvery));
+}
+
+Task<> Cloud::maintain() {
+  async::TaskScope beside;
+  beside.spawn(run_schedules());
+  beside.spawn(
+      sandboxes_->run([this](std::set<std::string> names) { return keys_->missing(std::move(names)); }));
+  Instant next_sweep = clock_.instant();
+  for (;;) {
+    if (const auto drained = co_await drain_spool(); !drained)
+      log_failure("records of reads wait", drained.error());
+    if (const auto kept = co_await ledger_->maintain(); !kept)
+      log_failure("the ledger's upkeep failed", kept.error());
+    if (const auto kept = co_await databases_->maintain(); !kept)
+      log_failure("what a deleted database left stays", kept.error());
+    if (const auto kept = co_await queues_->maintain(); !kept)
+      log_failure("messages of deleted queues stay", kept.error());
+    if (clock_.instant() >= next_sweep) {
+      next_sweep = clock_.instant() + kSweepEvery;
+      if (const auto swept = co_await objects_->sweep(kBlobGrace); !swept)
+        log_failure("blobs were not swept", swept.error());
+      if (const auto swept = co_await databases_->sweep(); !swept)
+        log_failure("databases were not swept", swept.error());
+      if (const auto swept = co_await queues_->drop_old(clock_.now()); !swept)
+        log_failure("old messages stay", swept.error());
+      if (const auto swept = co_await idempotency_->sweep(); !swept)
+        log_failure("old idempotency keys stay", swept.error());
+    }
+    if (!co_await async::sleep_for(kSpoolEvery)) break;
+  }
+  beside.cancel();
+  co_await beside.join();
+}
+
+Task<Result<>> Cloud::stop() {
+  rest_->set_draining();
+  mcp_->set_draining();
+  co_await async::run_blocking(blocking_, [this] {
+    server_->drain(config_.server.drain);
+    mcp_->stop();
+    proxy_->drain(std::chrono::milliseconds(0));
+    runner_->stop();
+  });
+  co_return co_await drain_spool();
+}
+
+}  // namespace acloud

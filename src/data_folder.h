@@ -1,0 +1,27 @@
+// The data folder: one server's own, and nobody else's.
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+
+namespace acloud {
+
+class DataFolder {
+ public:
+  // Makes the folder (mode 0700) and locks it. Errors: conflict, naming the process that holds it;
+  // permission_denied and the like.
+  static Result<DataFolder> open(std::string path);
+  DataFolder(DataFolder&& other) noexcept;
+  DataFolder& operator=(DataFolder&&) = delete;
+  ~DataFolder();
+
+  const std::string& path() const { return path_; }
+
+ private:
+  DataFolder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+  std::string path_;
+  int lock_;
+};
+
+}  // namespace acloud

@@ -1,0 +1,51 @@
+// The models that this server runs itself, by name.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+
+#include "inference/endpoint/endpoint.h"
+#include "store/keyed_lock.h"
+
+namespace acloud::inference {
+
+struct LocalModel {
+  std::string name;
+  LiveModel::Options options;
+  // Set for one that is loaded at its first call: gives its file then. So a server whose calls need no such
+  // model starts sooner, and holds no memory for it.
+  std::function<Result<std::string>()> file_at_first_call = {};
+};
+
+// Small models compute fastest with one thread, and have room for an exact state.
+bool is_small(const std::string& file);
+
+class LocalModels final : public Models {
+ public:
+  // Both outlive the models.
+  LocalModels(async::BlockingPool& pool, Random& random) : pool_(pool), random_(random) {}
+
+  // Loads all that don't wait for their first call, as many at once as threads of the pool are free. One that
+  // can't be loaded is kept with its reason. REQUIRES: called once, before anything else.
+  Task<> load(std::vector<LocalModel> models);
+
+  Result<LiveModel*> find(std::string_view name) override;
+  Task<Result<LiveModel*>> get(std::string name) override;
+
+ private:
+  struct Entry {
+    LocalModel declared;
+    std::atomic<bool> tried = false;  // from then on `model` does not change
+    Result<std::unique_ptr<LiveModel>> model = nullptr;
+  };
+  Result<Entry*> entry_of(std::string_view name);
+  Task<> load_one(Entry& entry);
+
+  async::BlockingPool& pool_;
+  Random& random_;
+  std::deque<Entry> entries_;  // which they are never changes once load() is done
+  store::KeyedLock loading_;   // by name
+};
+
+}  // namespace acloud::inference

@@ -1,0 +1,150 @@
+// Decides what one engine computes next, so that many requests share it: continuous batching.
+//
+// A pure state machine: requests and what became of the last step go in, the next step comes out. It has no
+// clock and does no I/O, so that what is simulated is what runs.
+//
+//   scheduler.add(request);
+//   while (auto step = scheduler.next()) {
+//     engine does step->moves in their order, then decodes step->work in one batch;
+//     scheduler.taken();                      or failed(), where the engine could not
+//     for each work that samples: scheduler.said(request, token) or scheduler.end(request);
+//   }
+//
+// - A request joins between two steps and leaves between two steps. Prompts are taken in by chunks, beside
+// the
+//   sequences that speak, so that a long prompt holds up nobody for long.
+// - A prompt that begins as something that a sequence holds, or will hold soon, is computed from there on.
+// What
+//   an ended request leaves stays until its place or its cells are needed, the least recently used first.
+// - The workspace that was served least is served next, counted in tokens (the virtual token counter of
+//   "Fairness in Serving Large Language Models", OSDI 2024). Credit is not saved up while idle.
+// - Where cells run out, the youngest request of the most served workspace starts again later.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "inference/engine/sampler.h"
+#include "inference/scheduler/cells.h"
+#include "inference/scheduler/fair_queue.h"
+
+namespace acloud::inference {
+
+struct SchedulerOptions {
+  std::int32_t sequences = 8;
+  std::int32_t cells = 16'384;   // as ModelInfo has it
+  std::int32_t context = 2048;   // tokens of a sequence at most. REQUIRES: <= cells
+  std::int32_t batch = 512;      // tokens of a step at most. REQUIRES: >= sequences
+  std::int32_t chunk = 128;      // of prompts in a step beside sequences that speak
+  std::size_t waiting = 10'000;  // requests in the queue at most
+  bool reuse = true;             // prefixes: false where the engine can't cut a sequence short
+};
+
+// A change of the engine's memory. `copy`: `to`, empty by then, takes the first `tokens` of `sequence`.
+// `truncate`: `sequence` keeps its first `tokens`.
+struct Move {
+  enum class Kind { copy, truncate };
+  Kind kind;
+  Sequence sequence;
+  Sequence to = 0;
+  std::int32_t tokens;
+};
+
+// Tokens of one request, to be taken in by its sequence at `position`.
+struct Work {
+  RequestId request;
+  Sequence sequence;
+  std::int32_t position;
+  std::vector<Token> tokens;
+  bool samples;  // the next token is wanted
+};
+
+struct Admitted {
+  RequestId request;
+  std::int32_t cached;  // of its prompt, that need not be computed
+};
+
+struct Step {
+  std::vector<Move> moves;
+  std::vector<Admitted> admitted;
+  std::vector<Work> work;  // never empty; one a sequence
+};
+
+class Scheduler {
+ public:
+  // REQUIRES: as SchedulerOptions says.
+  explicit Scheduler(const SchedulerOptions& options);
+
+  // REQUIRES: an id that was never used. Errors: invalid_argument: an empty prompt, or one with no room in
+  // the context for a token more; unavailable: too many wait.
+  Result<> add(RequestId id, std::string workspace, std::vector<Token> prompt);
+  // The request is never named again. What it has computed stays for others. Also between next() and taken();
+  // not known: nothing happens.
+  void end(RequestId id);
+
+  // Nothing where there is nothing to do. REQUIRES: the last step was taken() or failed().
+  std::optional<Step> next();
+  // The last step was done.
+  void taken();
+  // It was not: the engine's sequences of its work hold what they did before, after the moves.
+  void failed();
+  // What the request says next. REQUIRES: its work wanted it, and was taken.
+  void said(RequestId id, Token token);
+
+  struct Stats {
+    std::size_t waiting = 0;
+    std::size_t running = 0;
+    std::int32_t cells_used = 0;
+    std::uint64_t prompt_tokens = 0;  // of all admitted requests
+    std::uint64_t cached_tokens = 0;  // of those
+    std::uint64_t preempted = 0;
+  };
+  Stats stats() const;
+
+ private:
+  struct Request {
+    std::string workspace;
+    std::vector<Token> tokens;  // its prompt, and what it has said
+    std::size_t prompt = 0;     // of these, the prompt
+    std::int64_t order = 0;     // of its admission
+  };
+  struct Slot {
+    std::optional<RequestId> request;
+    std::vector<Token> held;  // what the engine's sequence holds
+    std::uint64_t used = 0;   // when it last took something in, in steps
+    bool speaks = false;      // all that its request has so far is held: the next token is awaited
+  };
+  struct Prefix {
+    Sequence from = -1;
+    std::int32_t tokens = 0;
+  };
+
+  bool admit_one(Step& step);
+  bool should_wait(const Request& request, std::int32_t available) const;
+  Prefix best_prefix(const Request& request) const;
+  void place(RequestId id, Request& request, Step& step);
+  Sequence free_place() const;
+  void plan_work(Step& step);
+  void plan(Step& step, Sequence sequence, std::int32_t tokens);
+  bool make_room(Step& step, std::int32_t tokens);
+  bool evict(Step& step);
+  void preempt(Step& step);
+  std::optional<Sequence> youngest() const;
+  void truncate(Step& step, Sequence sequence, std::int32_t keep);
+  std::int32_t left(const Slot& slot) const;
+
+  const SchedulerOptions options_;
+  std::vector<Slot> slots_;
+  Cells cells_;
+  FairQueue queue_;
+  std::map<RequestId, Request> requests_;
+  std::vector<Work> last_;  // the work of the step that is under way
+  std::uint64_t steps_ = 0;
+  std::int64_t admissions_ = 0;
+  Stats stats_;
+};
+
+}  // namespace acloud::inference

@@ -1,0 +1,89 @@
+// An engine without a model: it keeps rows of tokens, counts cells as a real one does, refuses what a real
+// one would not bear, and says what is a function of the whole row, so that a wrong row says something else.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "inference/scheduler/scheduler.h"
+
+namespace acloud::inference::testing {
+
+class FakeEngine {
+ public:
+  explicit FakeEngine(const SchedulerOptions& options)
+      : options_(options), rows_(static_cast<std::size_t>(options.sequences)) {}
+
+  static Token next_token(std::span<const Token> row) {
+    std::uint64_t hash = 1469598103934665603ULL;
+    for (const Token token : row) hash = (hash ^ static_cast<std::uint64_t>(token)) * 1099511628211ULL;
+    return static_cast<Token>(hash >> 33U & 0xffffU);
+  }
+  // What a request with this prompt must say.
+  static std::vector<Token> says(std::vector<Token> prompt, std::size_t tokens) {
+    std::vector<Token> said;
+    for (std::size_t i = 0; i < tokens; ++i) {
+      said.push_back(next_token(prompt));
+      prompt.push_back(said.back());
+    }
+    return said;
+  }
+
+  // Does the step. Gives the next token of each work that samples, or says what is wrong with it.
+  std::map<RequestId, Token> run(const Step& step, std::string& wrong) {
+    for (const Move& move : step.moves) make(move, wrong);
+    std::map<RequestId, Token> said;
+    std::set<Sequence> seen;
+    std::size_t tokens = 0;
+    for (const Work& work : step.work) {
+      Row& row = rows_[static_cast<std::size_t>(work.sequence)];
+      if (!seen.insert(work.sequence).second) wrong = "a sequence twice in a step";
+      if (work.position != std::ssize(row)) wrong = "a position that is not the row's end";
+      if (work.tokens.empty()) wrong = "work without tokens";
+      tokens += work.tokens.size();
+      for (const Token token : work.tokens) row.push_back(std::make_shared<Token>(token));
+      if (std::ssize(row) > options_.context) wrong = "a row longer than the context";
+      if (work.samples) said[work.request] = next_token(values(row));
+    }
+    if (step.work.empty()) wrong = "a step without work";
+    if (tokens > static_cast<std::size_t>(options_.batch)) wrong = "a step above the batch";
+    if (cells() > options_.cells) wrong = "more cells than there are";
+    return said;
+  }
+
+  std::int32_t cells() const {
+    std::set<const Token*> distinct;
+    for (const Row& row : rows_) {
+      for (const auto& cell : row) distinct.insert(cell.get());
+    }
+    return static_cast<std::int32_t>(distinct.size());
+  }
+
+ private:
+  using Row = std::vector<std::shared_ptr<Token>>;  // shared: a copied prefix shares its cells
+
+  static std::vector<Token> values(const Row& row) {
+    std::vector<Token> tokens;
+    for (const auto& cell : row) tokens.push_back(*cell);
+    return tokens;
+  }
+  void make(const Move& move, std::string& wrong) {
+    Row& row = rows_[static_cast<std::size_t>(move.sequence)];
+    if (move.tokens > std::ssize(row)) wrong = "a move of more than there is";
+    if (move.kind == Move::Kind::truncate) {
+      row.resize(static_cast<std::size_t>(move.tokens));
+      return;
+    }
+    Row& to = rows_[static_cast<std::size_t>(move.to)];
+    if (!to.empty()) wrong = "a copy onto something";
+    to.assign(row.begin(), row.begin() + move.tokens);
+  }
+
+  const SchedulerOptions options_;
+  std::vector<Row> rows_;
+};
+
+}  // namespace acloud::inference::testing

@@ -1,0 +1,23 @@
+#include "ledger/charge.h"
+
+namespace acloud::ledger {
+
+Charge charge(Usage usage, const PriceSheet* sheet, Time at) {
+  Tokens& tokens = usage.tokens;
+  for (std::int64_t* count : {&tokens.input_uncached, &tokens.cache_read, &tokens.cache_write_5m,
+                              &tokens.cache_write_1h, &tokens.output, &tokens.reasoning}) {
+    *count = std::clamp<std::int64_t>(*count, 0, kTokensMost);
+  }
+  const Money cost = sheet != nullptr ? sheet->cost(usage) : Money();
+  return {.at = at,
+          .model = std::move(usage.model),
+          .provider = std::move(usage.provider),
+          .tokens = tokens,
+          .cost = cost,
+          .priced = sheet != nullptr,
+          .estimated = usage.estimated,
+          .explicit_cache = usage.explicit_cache,
+          .batch = usage.batch};
+}
+
+}  // namespace acloud::ledger

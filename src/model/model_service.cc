@@ -1,0 +1,137 @@
+#include "model/model_service.h"
+
+#include "model/neutral.h"
+
+namespace acloud::model {
+
+ModelService::ModelService(async::LoopThreads& loops, KeySource keys, inference::Endpoint* engine)
+    : keys_(std::move(keys)), upstreams_(loops, engine), routes_(*RouteTable::make({}, {}, keys_, nullptr)) {}
+
+std::shared_ptr<const RouteTable> ModelService::routes() const {
+  const std::lock_guard lock(mutex_);
+  return routes_;
+}
+
+Result<> ModelService::configure(std::span<const ProviderConfig> providers,
+                                 std::span<const ModelConfig> models) {
+  const auto before = routes();
+  ACLOUD_TRY(auto table, RouteTable::make(providers, models, keys_, before.get()));
+  const std::lock_guard lock(mutex_);
+  routes_ = std::move(table);
+  return {};
+}
+
+namespace {
+
+Result<inference::LiveModel*> live_model(const Upstreams& upstreams, const std::string& name) {
+  ACLOUD_TRY(const inference::Endpoint* const engine, upstreams.engine());
+  return engine->models().find(name);
+}
+
+EngineInfo engine_info(const Upstreams& upstreams, const ModelConfig& config) {
+  EngineInfo info{.file = config.file};
+  const auto found = live_model(upstreams, config.name);
+  if (!found) {
+    info.state = "failed";
+    info.error = found.error().message();
+    return info;
+  }
+  if (*found == nullptr) {
+    info.state = "idle";
+    return info;
+  }
+  const inference::ModelInfo& model = (*found)->info();
+  const inference::Scheduler::Stats stats = (*found)->stats();
+  info.description = model.description;
+  info.parameters = model.parameters;
+  info.context = model.context;
+  info.weights = model.weights;
+  info.memory = model.state;
+  info.running = static_cast<std::int64_t>(stats.running);
+  info.waiting = static_cast<std::int64_t>(stats.waiting);
+  return info;
+}
+
+}  // namespace
+
+Task<Result<ModelList>> ModelService::list(kernel::Context&, ListModels request) {
+  const auto table = routes();
+  ACLOUD_CO_TRY(const std::string after, kernel::from_cursor(request.cursor));
+  ModelList list;
+  bool reached = after.empty();
+  for (const auto& model : table->models()) {
+    if (!reached) {
+      reached = model->config.name == after;
+      continue;
+    }
+    if (std::ssize(list.items) == request.limit) {
+      list.next_cursor = kernel::to_cursor(list.items.back().name);
+      break;
+    }
+    ModelInfo info{.name = model->config.name, .providers = {}, .fallback = model->config.fallback};
+    for (const Target& target : model->targets) {
+      if (std::ranges::find(info.providers, target.provider->config.name) == info.providers.end()) {
+        info.providers.push_back(target.provider->config.name);
+      }
+    }
+    if (model->config.engine) info.engine = engine_info(upstreams_, model->config);
+    list.items.push_back(std::move(info));
+  }
+  co_return list;
+}
+
+Task<Result<Answer>> ModelService::exchange(kernel::Context& context, const kernel::Payload& payload,
+                                            kernel::ReplyStream& stream, Form form,
+                                            const std::string& model) {
+  const auto table = routes();
+  Exchange exchange({context, payload, stream, *table, upstreams_, telemetry_, cache_}, form);
+  co_return co_await exchange.run(model);
+}
+
+// What came in a dialect's bytes leaves in them.
+Task<Result<>> ModelService::pass(kernel::Context& context, Form form, const std::string& model) {
+  ACLOUD_CO_TRY(Answer answer,
+                co_await exchange(context, *context.payload(), *context.stream(), form, model));
+  context.reply_with_bytes(net::Body(std::move(answer.bytes)), std::move(answer.headers));
+  co_return Result<>();
+}
+
+Task<Result<ChatAnswer>> ModelService::chat(kernel::Context& context, Chat request) {
+  if (context.payload() == nullptr) co_return co_await converse(context, std::move(request));
+  const auto form = form_of(context.payload()->form);
+  if (!form || !is_chat(*form)) co_return fail(ErrorCode::invalid_argument, "this is no conversation");
+  ACLOUD_CO_CHECK(co_await pass(context, *form, request.model));
+  co_return ChatAnswer();
+}
+
+Task<Result<ChatAnswer>> ModelService::converse(kernel::Context& context, Chat request) {
+  const bool streams = context.events() != nullptr;
+  ACLOUD_CO_TRY(const kernel::Payload payload, to_payload(request, streams));
+  NeutralStream stream(context.events());
+  ACLOUD_CO_TRY(Answer answer, co_await exchange(context, payload, stream, Form::openai_chat, request.model));
+  if (!streams) co_return to_chat_answer(answer.bytes, request.model);
+  ACLOUD_CO_CHECK(co_await stream.write(answer.bytes));
+  co_return stream.answer(request.model);
+}
+
+Task<Result<Embeddings>> ModelService::embed(kernel::Context& context, Embed request) {
+  if (context.payload() != nullptr) {
+    ACLOUD_CO_CHECK(co_await pass(context, Form::openai_embeddings, request.model));
+    co_return Embeddings();
+  }
+  ACLOUD_CO_TRY(const kernel::Payload payload, to_payload(request));
+  NeutralStream stream(nullptr);
+  ACLOUD_CO_TRY(Answer answer,
+                co_await exchange(context, payload, stream, Form::openai_embeddings, request.model));
+  co_return to_embeddings(answer.bytes, request.model);
+}
+
+Task<Result<ChatAnswer>> ModelService::count_tokens(kernel::Context& context, Chat request) {
+  if (context.payload() == nullptr) {
+    co_return fail(ErrorCode::invalid_argument, "tokens are counted at POST /v1/messages/count_tokens");
+  }
+  ACLOUD_CO_CHECK(co_await pass(context, Form::anthropic_count_tokens, request.model));
+  co_return ChatAnswer();
+}
+
+}  // namespace acloud::model

@@ -1,0 +1,46 @@
+// Product `model`: every model that the operator offers, whoever runs it.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "kernel/call.h"
+#include "model/exchange.h"
+#include "model/model_types.h"
+
+namespace acloud::model {
+
+class ModelService {
+ public:
+  // REQUIRES: `loops` outlive it, and `engine`, where models of this server are asked; null for none.
+  ModelService(async::LoopThreads& loops, KeySource keys, inference::Endpoint* engine);
+
+  // Takes these in place of what it had; calls under way go on as they began. Thread-safe.
+  // Errors: as RouteTable::make; nothing is changed then.
+  Result<> configure(std::span<const ProviderConfig> providers, std::span<const ModelConfig> models);
+
+  Task<Result<ModelList>> list(kernel::Context& context, ListModels request);
+  // A call with a payload gets its reply in the payload's dialect, as bytes.
+  Task<Result<ChatAnswer>> chat(kernel::Context& context, Chat request);
+  Task<Result<Embeddings>> embed(kernel::Context& context, Embed request);
+  // Only with a payload.
+  Task<Result<ChatAnswer>> count_tokens(kernel::Context& context, Chat request);
+
+  std::string metrics() const { return telemetry_.render(); }
+
+ private:
+  std::shared_ptr<const RouteTable> routes() const;
+  Task<Result<Answer>> exchange(kernel::Context& context, const kernel::Payload& payload,
+                                kernel::ReplyStream& stream, Form form, const std::string& model);
+  Task<Result<>> pass(kernel::Context& context, Form form, const std::string& model);
+  Task<Result<ChatAnswer>> converse(kernel::Context& context, Chat request);
+
+  KeySource keys_;
+  Upstreams upstreams_;
+  Telemetry telemetry_;
+  ResponseCache cache_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const RouteTable> routes_;  // shared with the calls that go by it
+};
+
+}  // namespace acloud::model

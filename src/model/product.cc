@@ -1,0 +1,56 @@
+#include "model/product.h"
+
+namespace acloud::model {
+namespace {
+
+using kernel::Effect;
+
+template <class Request>
+std::string model_of(const Request& request) {
+  return "model/" + request.model;
+}
+
+}  // namespace
+
+void declare(kernel::Catalog& catalog, ModelService& service) {
+  auto& model = catalog.add("model", "Every model that the operator offers, behind one address.");
+  model.operation<ListModels, ModelList>("list")
+      .summary("List the models.")
+      .keywords("show which models llm available can use names prices")
+      .example("All of them", "{}")
+      .handler(service, &ModelService::list);
+  model.operation<Chat, ChatAnswer>("chat")
+      .summary("Talk to a model.")
+      .keywords(
+          "ask llm ai question answer prompt complete generate write text summarize translate language gpt "
+          "talk")
+      .description(
+          "The dialect-neutral form of a chat. With Accept: text/event-stream the answer comes as events "
+          "named delta while it is written. POST /v1/chat/completions, /v1/responses and /v1/messages are "
+          "the "
+          "same operation in the dialects that public clients speak.")
+      .effect(Effect::spend)
+      .streams()
+      .resource(model_of<Chat>)
+      .example("A question",
+               R"({"model":"acloud-tiny","messages":[{"role":"user","content":"How far is the moon?"}]})")
+      .handler(service, &ModelService::chat);
+  model.operation<Embed, Embeddings>("embed")
+      .summary("Turn texts into vectors.")
+      .keywords("embedding vector similarity semantic text numbers")
+      .effect(Effect::spend)
+      .resource(model_of<Embed>)
+      .example("Two texts", R"({"model":"text-embedding-v4","input":["the moon","the sun"]})")
+      .handler(service, &ModelService::embed);
+  model.operation<Chat, ChatAnswer>("count_tokens")
+      .summary("Count the tokens of a chat, where its provider can.")
+      .keywords("how many tokens long prompt length before sending")
+      .description("In the form of POST /v1/messages/count_tokens alone.")
+      .effect(Effect::external)
+      .resource(model_of<Chat>)
+      .example("A question",
+               R"({"model":"acloud-tiny","messages":[{"role":"user","content":"How far is the moon?"}]})")
+      .handler(service, &ModelService::count_tokens);
+}
+
+}  // namespace acloud::model

@@ -1,0 +1,39 @@
+// Process 1 of a jail: starts programs on the server's word, reaps everything, reports ends, and keeps the
+// streams of running programs open over the server's death.
+//
+// Nobody inside can do anything to it: it is a user that they can't become, of a user namespace above
+// theirs, not dumpable, and process 1, which gets no signal from inside. It holds no capability, so what it
+// may do to them comes from one fact alone: that its user owns their user namespace.
+//
+// One thread, one epoll loop, nothing that blocks. It ends, and the kernel ends the jail with it, when no
+// server has been connected for `orphan_grace`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "sandbox/jail/fd.h"
+#include "sandbox/jail/kernel/seccomp.h"
+#include "sandbox/jail/spec.h"
+
+namespace acloud::sandbox::jail {
+
+struct InitParts {
+  Fd control;                // to the server that made the jail
+  Fd listener;               // where later servers connect
+  Fd user_namespace;         // the inner one
+  Fd proc;                   // a /proc that may be written
+  Fd written;                // the root's upper folder, for servers to come
+  std::optional<Fd> cgroup;  // the jail's group in v2
+  Limits limits;
+  std::chrono::seconds orphan_grace{};
+  bool has_groups = true;
+  const Filter* filter = nullptr;  // for each program
+};
+
+// Serves until the end of the jail.
+[[noreturn]] void run_init(InitParts parts);
+
+}  // namespace acloud::sandbox::jail

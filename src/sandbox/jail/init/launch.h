@@ -1,0 +1,26 @@
+// From init's copy to the program: everything that happens between clone and exec.
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+#include "sandbox/jail/kernel/seccomp.h"
+#include "sandbox/jail/spec.h"
+
+namespace acloud::sandbox::jail {
+
+struct Launch {
+  const Command* command = nullptr;
+  int input = -1, output = -1, error = -1;  // become 0, 1 and 2; -1: /dev/null
+  bool controlling_terminal = false;        // `input` is a terminal to be ours
+  int user_namespace = -1;
+  int proc = -1;  // a /proc that may be written
+  bool has_groups = true;
+  const Limits* limits = nullptr;
+  const Filter* filter = nullptr;
+};
+
+// Returns only on failure. Errors: those of Jail::exec.
+Error launch(const Launch& launch);
+
+}  // namespace acloud::sandbox::jail

@@ -1,0 +1,14 @@
+// Network namespaces: empty but for a loopback device that is up, with no route to anywhere. Making one
+// costs about 0.6 ms, so they are made ahead; one that was used is never used again, so nothing can be left
+// in it.
+#pragma once
+
+#include "base/error.h"
+#include "sandbox/jail/fd.h"
+
+namespace acloud::sandbox::jail {
+
+// REQUIRES: one thread, root's rights in the outer user namespace. Leaves the caller where it was.
+Result<Fd> make_network_namespace();
+
+}  // namespace acloud::sandbox::jail

@@ -1,0 +1,44 @@
+// What a jail leaves in its folder for those who come after: `record`, a JSON object, and `init`, the socket
+// on which its init listens.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/error.h"
+#include "sandbox/jail/fd.h"
+#include "sandbox/jail/spec.h"
+
+namespace acloud::sandbox::jail {
+
+struct Record {
+  std::uint32_t first_id = 0;  // the host's number for root inside
+  std::uint32_t slot = 0;
+  Limits limits;
+};
+
+// Not synced: a jail doesn't outlive its machine.
+Result<> write_record(const std::string& folder, const Record& record);
+// Errors: not_found; internal (not a record).
+Result<Record> read_record(const std::string& folder);
+
+// Of the parent of all cgroups of the jails in `folder`, a canonical path.
+std::string cgroup_name(const std::string& folder);
+
+// 1 to 64 of [a-z0-9_-].
+bool is_jail_id(std::string_view id);
+
+// The socket, bound in `folder`, not yet listening.
+Result<Fd> bind_socket(const std::string& folder);
+
+// A live init, found by its socket. The kernel says who listens, so a number used again can't mislead.
+struct Survivor {
+  Fd socket;  // connected to it
+  Fd init;    // pidfd
+  pid_t pid = -1;
+};
+// Errors: not_found (there is none, or it is dead).
+Result<Survivor> connect_init(const std::string& folder);
+
+}  // namespace acloud::sandbox::jail

@@ -1,0 +1,36 @@
+// The spawner as a program: static and small, since every jail's init is a fork of it. It is a part of the
+// server's own file, and is started with its socket to the server as standard input.
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "sandbox/jail/kernel/syscalls.h"
+#include "sandbox/jail/protocol.h"
+#include "sandbox/jail/spawner/spawner.h"
+
+int main() {
+  using namespace acloud::sandbox::jail;
+  ::signal(SIGPIPE, SIG_IGN);
+  Fd server(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+  const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  ::dup2(null.get(), STDIN_FILENO);
+  pollfd waiting{server.get(), POLLIN, 0};
+  ::poll(&waiting, 1, -1);
+  auto first = receive(server.get());
+  if (!first || !*first) return 2;
+  const auto start = decode<Start>((*first)->bytes);
+  if (!start) return 2;
+  auto spawner = Spawner::start(*start, Fd(::fcntl(server.get(), F_DUPFD_CLOEXEC, 3)));
+  if (!spawner) {
+    (void)send(server.get(), encode_error(spawner.error()));
+    return 1;
+  }
+  const nlohmann::json report = spawner->report();
+  if (!send(server.get(), encode(Ready{report.dump()}))) return 1;
+  server.reset();
+  spawner->run();
+  return 0;
+}

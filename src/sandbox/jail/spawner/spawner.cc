@@ -1,0 +1,287 @@
+#include "sandbox/jail/spawner/spawner.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+
+#include "sandbox/jail/kernel/syscalls.h"
+#include "sandbox/jail/record.h"
+
+namespace acloud::sandbox::jail {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+constexpr auto kPatience = 30s;          // for what should take a millisecond
+constexpr timespec kMoment{0, 500'000};  // how long others may be kept waiting for one to freeze
+
+void answer(const Fd& reply, const Result<>& result) {
+  (void)send(reply.get(), result ? encode(Done{}) : encode_error(result.error()));
+}
+
+bool has_ended(const Fd& init) {
+  pollfd waiting{init.get(), POLLIN, 0};
+  return ::poll(&waiting, 1, 0) > 0;
+}
+
+}  // namespace
+
+void Spawner::run() {
+  watch(server_.get());
+  std::array<epoll_event, 64> events{};
+  while (!server_gone_) {
+    const bool refilling = prepared_.size() < target_ && Clock::now() >= refill_after_;
+    const int timeout = refilling ? 0 : !work_.empty() ? 1 : prepared_.size() < target_ ? 1000 : -1;
+    const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), timeout);
+    for (int i = 0; i < count; ++i) {
+      // Keys are descriptors: what they were about is looked up, since an earlier event may have closed it.
+      const int fd = events[static_cast<std::size_t>(i)].data.fd;
+      if (fd == server_.get()) {
+        serve();
+        continue;
+      }
+      const auto found = std::ranges::find_if(jails_, [&](const auto& entry) {
+        return entry.second.init.get() == fd || entry.second.verdict.get() == fd;
+      });
+      if (found == jails_.end()) continue;
+      const std::string id = found->first;
+      found->second.init.get() == fd ? init_ended(id) : hear_verdict(id);
+    }
+    std::erase_if(work_, [&](Work& work) { return advance(work); });
+    if (count == 0 && refilling) refill();
+  }
+  // Still under the folder's lock: the next spawner's groups are not taken away.
+  common_.cgroups.remove_parents();
+}
+
+void Spawner::watch(int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = fd;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+}
+
+// By its name: what forked meanwhile has a copy of the descriptor until it closes it, and as long as there is
+// one, closing ours does not end the watch. Its events would then be taken for those of whatever has the
+// number by now.
+void Spawner::unwatch(Fd& fd) {
+  if (fd) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd.get(), nullptr);
+  fd.reset();
+}
+
+void Spawner::serve() {
+  while (true) {
+    Result<std::optional<Received>> message = receive(server_.get());
+    if (!message) {
+      server_gone_ = true;
+      return;
+    }
+    if (!*message) return;
+    if ((*message)->kind() == Create::kKind) create(**message);
+    if ((*message)->kind() == Order::kKind) take_order(**message);
+  }
+}
+
+// --- making a jail ------------------------------------------------------------------------------------
+
+void Spawner::create(Received& message) {
+  const std::optional<Create> request = decode<Create>(message.bytes);
+  if (!request || message.fds.size() != 1) return;
+  Fd reply = std::move(message.fds[0]);
+  if (!report_.available) return answer(reply, fail(ErrorCode::precondition_failed, "{}", report_.problem));
+  if (const Result<> fine = check(request->spec); !fine) return answer(reply, fine);
+  if (const Result<> begun = begin(request->spec, reply); !begun) answer(reply, begun);
+}
+
+Result<> Spawner::begin(const Spec& spec, Fd& reply) {
+  const std::string folder = jail_folder(spec.id);
+  if (::mkdir(folder.c_str(), 0700) != 0) {
+    if (errno == EEXIST) return fail(ErrorCode::conflict, "there is a jail {} already", spec.id);
+    return fail_errno(errno, fmt::format("cannot make {}", folder));
+  }
+  Jail jail;
+  const auto begun = [&]() -> Result<> {
+    ACLOUD_TRY(Prepared prepared, take_prepared(spec.limits));
+    jail.slot = prepared.slot;
+    Parts parts{prepared.users,
+                std::move(prepared.user_namespace),
+                std::move(prepared.network_namespace),
+                std::move(prepared.disk),
+                {},
+                {}};
+    ACLOUD_CHECK(write_record(folder, {first_id(common_, prepared.users), jail.slot, spec.limits}));
+    ACLOUD_TRY(parts.listener, bind_socket(folder));
+    ACLOUD_CHECK(common_.cgroups.make(spec.id, spec.limits, parts.users.init));
+    parts.control = Fd(::fcntl(reply.get(), F_DUPFD_CLOEXEC, 3));
+    return launch(spec, std::move(parts), jail);
+  }();
+  if (!begun) {
+    (void)common_.cgroups.remove(spec.id);
+    std::error_code error;
+    fs::remove_all(folder, error);
+    slots_.erase(jail.slot);
+    return begun;
+  }
+  jail.server = std::move(reply);
+  watch(jail.verdict.get());
+  watch(jail.init.get());
+  jails_[spec.id] = std::move(jail);
+  return {};
+}
+
+Result<> Spawner::launch(const Spec& spec, Parts parts, Jail& jail) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return fail_errno(errno, "cannot make a pipe");
+  jail.verdict = Fd(ends[0]);
+  Fd verdict(ends[1]);
+  ACLOUD_TRY(const std::optional<Fd> group, common_.cgroups.open_unified(spec.id));
+  int pidfd = -1;
+  clone_args arguments{};
+  arguments.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  if (group) {
+    arguments.flags |= CLONE_INTO_CGROUP;
+    arguments.cgroup = static_cast<std::uint64_t>(group->get());
+  }
+  jail.pid = clone3(arguments);
+  if (jail.pid == 0) build_jail(common_, spec, std::move(parts), std::move(verdict));
+  if (jail.pid < 0) return fail_errno(errno, "cannot start a jail's init");
+  jail.init = Fd(pidfd);
+  return {};
+}
+
+void Spawner::hear_verdict(const std::string& id) {
+  Jail& jail = jails_[id];
+  std::array<char, 4096> text{};
+  const ssize_t size = ::read(jail.verdict.get(), text.data(), text.size());
+  if (size < 0 && errno == EAGAIN) return;
+  unwatch(jail.verdict);
+  if (size > 0) jail.failure.assign(text.data(), static_cast<std::size_t>(size));
+  if (jail.failure == "ok" || (jail.unwanted && jail.failure.empty())) {
+    jail.failure.clear();
+    jail.server.reset();
+    return;
+  }
+  if (jail.failure.empty()) {
+    jail.failure = encode(Failure{ErrorCode::unavailable, "the jail's init was killed while it was made"});
+  }
+  // Nothing of it may be left when the server hears of it.
+  work_.push_back({{Order::What::destroy, id, {}}, std::move(jail.server), Clock::now() + kPatience});
+}
+
+void Spawner::init_ended(const std::string& id) {
+  Jail& jail = jails_[id];
+  if (!has_ended(jail.init)) return;   // an event of one whose descriptor had this number before
+  if (jail.verdict) hear_verdict(id);  // died in the making, and the two came together
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, jail.init.get(), nullptr);
+  if (jail.pid > 0) ::waitpid(jail.pid, nullptr, 0);
+  jail.pid = -1;
+}
+
+// --- orders -------------------------------------------------------------------------------------------
+
+void Spawner::take_order(Received& message) {
+  const std::optional<Order> order = decode<Order>(message.bytes);
+  if (!order || message.fds.size() != 1) return;
+  Fd reply = std::move(message.fds[0]);
+  if (!is_jail_id(order->id))
+    return answer(reply, fail(ErrorCode::invalid_argument, "'{}' is no id of a jail", order->id));
+  Work work{*order, std::move(reply), Clock::now() + kPatience};
+  if (order->what == Order::What::destroy) {
+    if (const auto found = jails_.find(order->id); found != jails_.end()) found->second.unwanted = true;
+    // Killed at once, also where others are waited for.
+    if (const Result<Fd> init = find_init(order->id)) signal_pidfd(init->get(), SIGKILL);
+  }
+  if (!advance(work)) work_.push_back(std::move(work));
+}
+
+bool Spawner::advance(Work& work) {
+  const Order& order = work.order;
+  Result<bool> done = true;
+  switch (order.what) {
+    case Order::What::destroy:
+      done = destroy(order.id);
+      break;
+    case Order::What::freeze:
+    case Order::What::thaw:
+      done = set_frozen(order.id, order.what == Order::What::freeze);
+      break;
+    case Order::What::set_limits:
+      if (const Result<> set = common_.cgroups.set_limits(order.id, order.limits); !set)
+        done = std::unexpected(set.error());
+      break;
+  }
+  if (done && !*done && Clock::now() < work.give_up) return false;
+  if (!done) {
+    answer(work.reply, std::unexpected(done.error()));
+  } else if (!*done) {
+    answer(work.reply, fail(ErrorCode::deadline_exceeded, "jail {} does not come to rest", order.id));
+  } else if (const auto failed = order.what == Order::What::destroy ? failures_.extract(order.id)
+                                                                    : decltype(failures_)::node_type()) {
+    (void)send(work.reply.get(), failed.mapped());
+  } else {
+    answer(work.reply, {});
+  }
+  return true;
+}
+
+Result<Fd> Spawner::find_init(const std::string& id) const {
+  if (const auto found = jails_.find(id); found != jails_.end() && found->second.init) {
+    Fd copy(::fcntl(found->second.init.get(), F_DUPFD_CLOEXEC, 3));
+    if (copy) return copy;
+  }
+  ACLOUD_TRY(Survivor survivor, connect_init(jail_folder(id)));
+  return std::move(survivor.init);
+}
+
+Result<bool> Spawner::destroy(const std::string& id) {
+  if (const Result<Fd> init = find_init(id)) {
+    signal_pidfd(init->get(), SIGKILL);
+    // The freezer of v1 holds even what is being killed.
+    if (common_.cgroups.freezer() == Cgroups::Version::v1) (void)common_.cgroups.freeze(id, false);
+    if (!has_ended(*init)) return false;
+  }
+  return remove_traces(id);
+}
+
+Result<bool> Spawner::remove_traces(const std::string& id) {
+  // The last process of a group leaves it a moment after it has ended for others.
+  if (!common_.cgroups.remove(id)) return false;
+  std::error_code error;
+  fs::remove_all(jail_folder(id), error);
+  if (error) return fail(ErrorCode::unavailable, "cannot remove {}: {}", jail_folder(id), error.message());
+  if (const auto found = jails_.find(id); found != jails_.end()) {
+    if (found->second.pid > 0) ::waitpid(found->second.pid, nullptr, 0);
+    if (!found->second.failure.empty()) failures_[id] = std::move(found->second.failure);
+    slots_.erase(found->second.slot);
+    unwatch(found->second.verdict);
+    unwatch(found->second.init);
+    jails_.erase(found);
+  }
+  return true;
+}
+
+Result<bool> Spawner::set_frozen(const std::string& id, bool frozen) {
+  ACLOUD_CHECK(common_.cgroups.freeze(id, frozen));
+  ACLOUD_TRY(bool is, common_.cgroups.is_frozen(id));
+  if (is != frozen && common_.cgroups.freezer() == Cgroups::Version::v2) {
+    ACLOUD_TRY(const Fd events, common_.cgroups.open_events(id));
+    pollfd change{events.get(), POLLPRI, 0};
+    ::ppoll(&change, 1, &kMoment, nullptr);
+    ACLOUD_TRY(is, common_.cgroups.is_frozen(id));
+  }
+  return is == frozen;
+}
+
+}  // namespace acloud::sandbox::jail

@@ -1,0 +1,69 @@
+// Jails for tests: one Host in a folder of its own, and plain calls that wait for the answer.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "async/event_loop.h"
+#include "sandbox/jail/jail.h"
+
+namespace acloud::sandbox::jail {
+
+struct Outcome {
+  Exit exit;
+  std::string out, err;
+};
+
+// A folder that is removed with everything in it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+class Jails {
+ public:
+  // The Host's folder may be one that an earlier Jails has left.
+  explicit Jails(const std::string& folder, bool as_root = true);
+  // Destroys what is left.
+  ~Jails();
+
+  Host& host() { return *host_; }
+  // As kill -9 of a server: its jails go on.
+  void abandon();
+
+  std::unique_ptr<Jail> create(Spec spec = {});
+  Result<std::unique_ptr<Jail>> try_create(Spec spec);
+  std::unique_ptr<Jail> attach(const std::string& id);
+  Result<> destroy(const std::string& id);
+
+  Result<std::unique_ptr<Process>> start(Jail& jail, Command command);
+  Exit wait(Process& process);
+  // Runs to the end, collecting what it writes.
+  Outcome run(Jail& jail, Command command);
+  // As /bin/bash -c, as the jail's root.
+  Outcome shell(Jail& jail, const std::string& script, std::uint32_t uid = 0);
+  std::string output(Jail& jail, const std::string& script);
+  template <class T>
+  T await(Task<T> task) {
+    return loop_.run_until_done(std::move(task));
+  }
+
+ private:
+  async::EventLoop loop_;
+  std::unique_ptr<Host> host_;
+};
+
+Command bash(const std::string& script, std::uint32_t uid = 0);
+async::Deadline soon();
+// Reads from `fd` until its end, or until `text` has come, for at most ten seconds.
+std::string read_all(int fd, const std::string& until = {});
+bool is_root();
+
+}  // namespace acloud::sandbox::jail

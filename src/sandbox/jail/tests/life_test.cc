@@ -1,0 +1,273 @@
+// What a jail does for its owner: programs, streams, signals, freezing, ports, limits, a server's death.
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "sandbox/jail/tests/fixture.h"
+
+namespace acloud::sandbox::jail {
+namespace {
+
+// Both ways of making jails, where the machine has both.
+class Life : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    if (GetParam() && !is_root()) GTEST_SKIP() << "needs root";
+    jails_ = std::make_unique<Jails>(folder_.path(), GetParam());
+    if (!jails_->host().report().available) GTEST_SKIP() << jails_->host().report().problem;
+  }
+  Jails& jails() { return *jails_; }
+  void restart_server() {
+    jails_->abandon();
+    jails_ = std::make_unique<Jails>(folder_.path(), GetParam());
+  }
+
+  TemporaryFolder folder_;
+  std::unique_ptr<Jails> jails_;
+};
+INSTANTIATE_TEST_SUITE_P(Jail, Life, testing::Values(true, false),
+                         [](const auto& param) { return param.param ? "AsRoot" : "AsUser"; });
+
+TEST_P(Life, RunsAProgramAndSaysHowItEnded) {
+  const auto jail = jails().create();
+  const Outcome outcome = jails().shell(*jail, "echo out; echo err >&2; exit 7");
+  EXPECT_EQ(outcome.out, "out\n");
+  EXPECT_EQ(outcome.err, "err\n");
+  EXPECT_EQ(outcome.exit.code, 7);
+  EXPECT_EQ(outcome.exit.signal, 0);
+  EXPECT_GT(outcome.exit.peak_memory_bytes, 0u);
+}
+
+TEST_P(Life, HasTheBaseImage) {
+  const auto jail = jails().create();
+  EXPECT_EQ(
+      jails().output(*jail, "id -u; hostname; pwd; python3 -c 'print(6*7)'; ls /home; cat /etc/hostname"),
+      "0\nsandbox\n/\n42\nuser\nsandbox\n");
+  EXPECT_EQ(jails().output(*jail, "echo hi > /tmp/a && cat /tmp/a; touch /usr/x; head -c3 /dev/zero | wc -c"),
+            "hi\n3\ntouch: cannot touch '/usr/x': Read-only file system\n");
+}
+
+TEST_P(Life, SearchesThePathAndNamesWhatIsMissing) {
+  const auto jail = jails().create();
+  Command command;
+  command.argv = {"true"};
+  EXPECT_EQ(jails().run(*jail, command).exit.code, 0);
+  command.argv = {"no-such-program"};
+  auto missing = jails().start(*jail, command);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code(), ErrorCode::not_found);
+  EXPECT_NE(missing.error().message().find("no-such-program"), std::string::npos);
+  command.argv = {"/etc/passwd"};
+  EXPECT_EQ(jails().start(*jail, command).error().code(), ErrorCode::invalid_argument);
+  command = bash("true");
+  command.cwd = "/no/such/folder";
+  EXPECT_EQ(jails().start(*jail, command).error().code(), ErrorCode::not_found);
+  command.cwd = "/";
+  command.uid = 65'535;  // init's own, which nobody inside can be
+  EXPECT_EQ(jails().start(*jail, command).error().code(), ErrorCode::invalid_argument);
+}
+
+TEST_P(Life, TakesInputUntilItIsClosed) {
+  const auto jail = jails().create();
+  auto process = jails().start(*jail, bash("cat; echo end"));
+  ASSERT_TRUE(process);
+  ASSERT_EQ(::write((*process)->input.get(), "hello\n", 6), 6);
+  EXPECT_EQ(read_all((*process)->output.get(), "hello\n"), "hello\n");
+  ASSERT_TRUE((*process)->close_input());
+  EXPECT_EQ(read_all((*process)->output.get()), "end\n");
+  EXPECT_EQ(jails().wait(**process).code, 0);
+}
+
+TEST_P(Life, SignalsAProcessAGroupAndATree) {
+  const auto jail = jails().create();
+  auto trapped =
+      jails().start(*jail, bash("trap 'echo got; exit 3' TERM; echo ready; while :; do sleep 0.01; done"));
+  ASSERT_TRUE(trapped);
+  read_all((*trapped)->output.get(), "ready\n");
+  ASSERT_TRUE((*trapped)->signal(SIGTERM));
+  EXPECT_EQ(jails().wait(**trapped).code, 3);
+  EXPECT_EQ((*trapped)->signal(SIGTERM).error().code(), ErrorCode::not_found);
+
+  auto tree = jails().start(*jail, bash("(sleep 100 & sleep 100) & sleep 100 & echo ready; wait"));
+  ASSERT_TRUE(tree);
+  read_all((*tree)->output.get(), "ready\n");
+  ASSERT_TRUE((*tree)->signal(SIGKILL, Scope::tree));
+  EXPECT_EQ(jails().wait(**tree).signal, SIGKILL);
+  // The end of its output shows that nobody holds it any more.
+  EXPECT_EQ(read_all((*tree)->output.get()), "");
+  EXPECT_EQ(jails().output(*jail, "pgrep sleep"), "");
+}
+
+TEST_P(Life, GivesATerminal) {
+  const auto jail = jails().create();
+  Command command =
+      bash("tty; stty size; [ -t 0 ] && echo terminal; echo x > $(tty); read line; echo \"<$line>\"");
+  command.stdio = Command::Stdio::pty;
+  command.window = {40, 120};
+  auto process = jails().start(*jail, command);
+  ASSERT_TRUE(process) << process.error().message();
+  const int terminal = (*process)->pty.get();
+  EXPECT_EQ(read_all(terminal, "x\r\n"), "/dev/pts/0\r\n40 120\r\nterminal\r\nx\r\n");
+  ASSERT_EQ(::write(terminal, "typed\n", 6), 6);
+  EXPECT_NE(read_all(terminal, "<typed>").find("<typed>"), std::string::npos);
+  EXPECT_EQ(jails().wait(**process).code, 0);
+}
+
+TEST_P(Life, FreezesAndThaws) {
+  const auto jail = jails().create();
+  const auto frozen = jails().await(jail->freeze(soon()));
+  if (!jails().host().report().enforces("freeze")) {
+    EXPECT_EQ(frozen.error().code(), ErrorCode::precondition_failed);
+    return;
+  }
+  ASSERT_TRUE(frozen);
+  ASSERT_TRUE(jails().await(jail->freeze(soon()))) << "may be repeated";
+  Command command = bash("echo alive");
+  auto process = jails().await(jail->exec(
+      command, async::Deadline::at(std::chrono::steady_clock::now() + std::chrono::milliseconds(50))));
+  ASSERT_FALSE(process);
+  EXPECT_EQ(process.error().code(), ErrorCode::deadline_exceeded);
+  ASSERT_TRUE(jails().await(jail->thaw(soon())));
+  EXPECT_EQ(jails().output(*jail, "echo alive"), "alive\n");
+}
+
+// A server that makes a jail with one program running and one ended, says "ready", and waits to be killed.
+[[noreturn]] void be_a_server(const std::string& folder, bool as_root, int say) {
+  Jails jails(folder, as_root);
+  const auto jail = jails.create({.id = "lasting", .image = {}, .limits = {}, .binds = {}});
+  const auto running =
+      jails.start(*jail, bash("read line; for i in $(seq 20000); do echo $line $i; done; exit 5"));
+  const auto ended = jails.start(*jail, bash("echo last words; exit 9"));
+  if (running && ended) jails.wait(**ended);
+  (void)!::write(say, "ready", 5);
+  while (true) ::pause();
+}
+
+TEST_P(Life, IsFoundAgainAfterTheServerWasKilled) {
+  jails().abandon();
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  const pid_t server = ::fork();
+  if (server == 0) be_a_server(folder_.path(), GetParam(), ends[1]);
+  ASSERT_EQ(read_all(ends[0], "ready"), "ready");
+  ::kill(server, SIGKILL);
+  ::waitpid(server, nullptr, 0);
+  ::close(ends[0]);
+  ::close(ends[1]);
+  restart_server();
+
+  ASSERT_EQ(*jails().host().survivors(), std::vector<std::string>{"lasting"});
+  const auto jail = jails().attach("lasting");
+  auto programs = jail->take_processes();
+  ASSERT_EQ(programs.size(), 2u);
+  Process& running = programs[0]->pid() < programs[1]->pid() ? *programs[0] : *programs[1];
+  Process& done = programs[0]->pid() < programs[1]->pid() ? *programs[1] : *programs[0];
+  EXPECT_EQ(read_all(done.output.get(), "words\n"), "last words\n");
+  EXPECT_EQ(jails().wait(done).code, 9);
+  ASSERT_EQ(::write(running.input.get(), "again\n", 6), 6);
+  ASSERT_TRUE(running.close_input());
+  EXPECT_TRUE(read_all(running.output.get()).ends_with("again 20000\n"));
+  EXPECT_EQ(jails().wait(running).code, 5);
+  EXPECT_EQ(jails().output(*jail, "echo here"), "here\n");
+}
+
+TEST_P(Life, EndsWithoutAServerAfterItsGrace) {
+  auto jail = jails().create(
+      {.id = "orphan", .image = {}, .limits = {}, .binds = {}, .orphan_grace = std::chrono::seconds(0)});
+  const std::string id = jail->id();
+  jail.reset();  // the last connection
+  while (jails().host().survivors()->size() == 1) {
+    const auto attached = jails().await(jails().host().attach(id, soon()));
+    if (attached) continue;  // not yet dead
+    EXPECT_EQ(attached.error().code(), ErrorCode::not_found);
+    ASSERT_TRUE(jails().destroy(id));
+  }
+}
+
+TEST_P(Life, OpensPortsOfTheJail) {
+  const auto jail = jails().create();
+  auto listening = jails().await(jail->listen(80, soon()));
+  ASSERT_TRUE(listening) << listening.error().message();
+  EXPECT_EQ(jails().await(jail->listen(80, soon())).error().code(), ErrorCode::conflict);
+  auto client =
+      jails().start(*jail, bash("exec 3<>/dev/tcp/127.0.0.1/80 && read -u 3 line && echo got $line"));
+  ASSERT_TRUE(client);
+  pollfd waiting{listening->get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&waiting, 1, 10'000), 1);
+  const Fd accepted(::accept(listening->get(), nullptr, nullptr));
+  ASSERT_EQ(::send(accepted.get(), "word\n", 5, 0), 5);
+  EXPECT_EQ(read_all((*client)->output.get()), "got word\n");
+
+  auto server = jails().start(
+      *jail, bash("exec python3 -c 'import socket as s; l=s.create_server((\"\",8000)); print(1,flush=True); "
+                  "c,_=l.accept(); c.send(b\"served\")'"));
+  ASSERT_TRUE(server);
+  read_all((*server)->output.get(), "1\n");
+  auto connected = jails().await(jail->connect(8000, soon()));
+  ASSERT_TRUE(connected);
+  EXPECT_EQ(read_all(connected->get(), "served"), "served");
+}
+
+TEST_P(Life, BindsFilesFoldersAndSockets) {
+  TemporaryFolder shared;
+  std::ofstream(shared.path() + "/note") << "from outside";
+  ::chmod(shared.path().c_str(), 0755);
+  Spec spec;
+  spec.binds = {{shared.path(), "/mnt/deep/shared", true}, {shared.path() + "/note", "/etc/note", true}};
+  const auto jail = jails().create(spec);
+  EXPECT_EQ(jails().output(*jail, "cat /mnt/deep/shared/note /etc/note; touch /mnt/deep/shared/x"),
+            "from outsidefrom outsidetouch: cannot touch '/mnt/deep/shared/x': Read-only file system\n");
+}
+
+TEST_P(Life, RefusesWhatIsWrongAndLeavesNothing) {
+  for (const auto& [spec, code] : std::vector<std::pair<Spec, ErrorCode>>{
+           {{.id = "../up", .image = {}, .limits = {}, .binds = {}}, ErrorCode::invalid_argument},
+           {{.id = "a", .image = {{"/no/such/layer"}, true}, .limits = {}, .binds = {}},
+            ErrorCode::not_found},
+           {{.id = "a", .image = {}, .limits = {}, .binds = {{"/no/such/source", "/mnt/x"}}},
+            ErrorCode::not_found},
+           {{.id = "a", .image = {}, .limits = {}, .binds = {{"/etc", "/etc/passwd"}}},
+            ErrorCode::invalid_argument}}) {
+    const auto jail = jails().try_create(spec);
+    ASSERT_FALSE(jail);
+    EXPECT_EQ(jail.error().code(), code) << jail.error().message();
+    EXPECT_TRUE(jails().host().survivors()->empty());
+  }
+  const auto first = jails().create({.id = "twice", .image = {}, .limits = {}, .binds = {}});
+  EXPECT_EQ(jails().try_create({.id = "twice", .image = {}, .limits = {}, .binds = {}}).error().code(),
+            ErrorCode::conflict);
+  EXPECT_EQ(jails().output(*first, "echo unharmed"), "unharmed\n");
+}
+
+TEST_P(Life, CountsWhatItUses) {
+  const auto jail = jails().create();
+  EXPECT_EQ(
+      jails()
+          .shell(*jail,
+                 "head -c 20000000 /dev/urandom > /tmp/file; sync; for i in $(seq 50); do : > /tmp/$i; done")
+          .exit.code,
+      0);
+  const auto stats = jail->stats();
+  ASSERT_TRUE(stats);
+  EXPECT_GE(stats->disk_bytes, 20'000'000u);
+  EXPECT_GE(stats->disk_inodes, 50u);
+  if (jails().host().report().enforces("memory")) EXPECT_GT(stats->memory_bytes, 0u);
+  if (jails().host().report().enforces("kill_tree")) EXPECT_GT(stats->cpu_time.count(), 0);
+}
+
+TEST_P(Life, SaysWhenItHasEnded) {
+  const auto jail = jails().create();
+  // At once: its init may not have told the spawner yet that it is there.
+  const auto destroyed = jails().destroy(jail->id());
+  ASSERT_TRUE(destroyed) << destroyed.error().message();
+  EXPECT_TRUE(jails().await(jail->ended()));
+  EXPECT_EQ(jails().start(*jail, bash("true")).error().code(), ErrorCode::unavailable);
+  EXPECT_TRUE(jails().destroy(jail->id())) << "may be repeated";
+}
+
+}  // namespace
+}  // namespace acloud::sandbox::jail

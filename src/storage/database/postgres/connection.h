@@ -1,0 +1,53 @@
+// A connection to PostgreSQL for SQL from strangers: every wait has a deadline, and what comes back is
+// bounded.
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <memory>
+
+#include "base/clock.h"
+#include "storage/database/database_types.h"
+
+namespace acloud::storage::postgres {
+
+// Whom to connect as, in place of what the url says.
+struct Login {
+  std::string database;
+  std::string user;
+  std::string password;
+};
+
+class Connection {
+ public:
+  // Blocks. Errors: unavailable.
+  static Result<std::unique_ptr<Connection>> open(const std::string& url, const std::optional<Login>& login,
+                                                  Instant until);
+
+  // Blocks until it is done; past `until` it is cancelled, and undone. Errors: as SqlEngine::run.
+  Result<QueryReply> run(const std::string& sql, const std::vector<Json>& params, std::int64_t limit,
+                         Instant until);
+  // A statement of the server's own. Errors: as run.
+  Result<QueryReply> run(const std::string& sql);
+
+ private:
+  struct Finish {
+    void operator()(PGconn* raw) const { PQfinish(raw); }
+  };
+  struct Clear {
+    void operator()(PGresult* raw) const { PQclear(raw); }
+  };
+  using ResultPtr = std::unique_ptr<PGresult, Clear>;
+  struct Output;
+
+  explicit Connection(PGconn* raw) : raw_(raw) {}
+  Result<> wait_until_read(Instant until);
+  Result<ResultPtr> next(Instant until);
+  Result<> take(const PGresult* result, Output& output);
+  void cancel();
+  std::unexpected<Error> lost();
+
+  std::unique_ptr<PGconn, Finish> raw_;
+};
+
+}  // namespace acloud::storage::postgres

@@ -1,0 +1,42 @@
+// What SQL from strangers may do in SQLite: everything within its own database, and nothing that reaches out
+// of it or changes how it is kept.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <string>
+
+namespace acloud::storage::sqlite {
+
+class Authorizer {
+ public:
+  // Asks about every statement that `database` prepares from here on. REQUIRES: outlives its use.
+  void watch(sqlite3* database);
+  // While false everything is allowed, for what the session itself runs.
+  void set_strict(bool strict) { strict_ = strict; }
+  // Before each query.
+  void begin() { *this = Authorizer(strict_); }
+
+  // What was refused first, as "ATTACH" or "PRAGMA journal_mode"; "" for nothing.
+  const std::string& refused() const { return refused_; }
+  // Something that lives as long as the connection was made or set: temporary tables, pragmas.
+  bool leaves_traces() const { return leaves_traces_; }
+  // The statement prepared last is BEGIN, COMMIT, SAVEPOINT or the like.
+  bool take_transaction() { return std::exchange(transaction_, false); }
+
+  Authorizer() = default;
+
+ private:
+  explicit Authorizer(bool strict) : strict_(strict) {}
+  static int on_action(void* self, int action, const char* first, const char* second, const char*,
+                       const char*);
+  int decide(int action, const char* first, const char* second);
+  int refuse(std::string what);
+
+  bool strict_ = false;
+  bool leaves_traces_ = false;
+  bool transaction_ = false;
+  std::string refused_;
+};
+
+}  // namespace acloud::storage::sqlite

@@ -1,0 +1,133 @@
+#include "storage/database/sqlite/sqlite_engine.h"
+
+#include <filesystem>
+
+namespace acloud::storage::sqlite {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSuffix = ".db";
+
+std::string file_of(const DatabaseKey& database) {
+  return fmt::format("{}/{}{}", database.workspace, database.id, kSuffix);
+}
+
+// The files of SQLite's that are kept beside a database.
+constexpr std::array<std::string_view, 3> kBeside = {"", "-wal", "-shm"};
+
+std::vector<fs::path> files(const std::string& folder) {
+  std::vector<fs::path> all;
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    if (at->path().filename().string().ends_with(kSuffix)) all.push_back(at->path());
+  }
+  return all;
+}
+
+Result<std::vector<std::string>> ids_in(const std::string& folder) {
+  const std::vector<fs::path> found = files(folder);
+  std::vector<std::string> ids;
+  ids.reserve(found.size());
+  for (const fs::path& file : found) ids.push_back(file.stem().string());
+  return ids;
+}
+
+Result<> remove(const std::string& folder, const std::string& id) {
+  for (const fs::path& file : files(folder)) {
+    if (file.stem().string() != id) continue;
+    for (const std::string_view suffix : kBeside) {
+      std::error_code error;
+      fs::remove(file.string() + std::string(suffix), error);
+      if (error) return fail_errno(error.value(), file.string());
+    }
+    std::error_code not_empty;  // which it may well be
+    fs::remove(file.parent_path(), not_empty);
+  }
+  return {};
+}
+
+}  // namespace
+
+SqliteEngine::SqliteEngine(SqliteOptions options)
+    : options_(std::move(options)),
+      turns_(options_.per_workspace),
+      threads_("acloud-sql", options_.workers) {}
+
+std::string_view SqliteEngine::columns_sql() const {
+  return "SELECT t.name, c.name, c.type FROM sqlite_schema t JOIN pragma_table_xinfo(t.name) c "
+         "WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY t.name, "
+         "c.cid";
+}
+
+// The file is made by its first query: until then a database is a row.
+Task<Result<>> SqliteEngine::make(DatabaseKey) { co_return Result<>(); }
+
+Task<Result<QueryReply>> SqliteEngine::run(SqlQuery query) {
+  ACLOUD_CO_TRY(const Turns::Held turn, co_await turns_.acquire(query.database.workspace, query.by));
+  co_return co_await async::run_blocking(threads_, [this, &query] { return run_blocking(query); });
+}
+
+Result<QueryReply> SqliteEngine::run_blocking(const SqlQuery& query) {
+  const auto left =
+      std::chrono::floor<std::chrono::milliseconds>(query.by.when() - std::chrono::steady_clock::now());
+  if (left.count() <= 0)
+    return fail(ErrorCode::deadline_exceeded, "the server had no time for the query in its timeout_s");
+  WorkerQuery asked{.file = file_of(query.database),
+                    .sql = query.sql,
+                    .params = query.params,
+                    .limit = query.limit,
+                    .time = std::min<std::chrono::milliseconds>(left, kQueryTimeMost)};
+  std::error_code error;
+  fs::create_directories(fs::path(options_.folder) / query.database.workspace, error);
+  if (error) return fail_errno(error.value(), options_.folder);
+  ACLOUD_TRY(auto worker, take(asked.file));
+  auto reply = worker->run(asked);
+  if (worker->sound()) give_back(std::move(worker));
+  return reply;
+}
+
+// An idle worker, rather the one that has the file open.
+Result<std::unique_ptr<WorkerProcess>> SqliteEngine::take(const std::string& file) {
+  {
+    const std::lock_guard lock(mutex_);
+    auto found = std::ranges::find_if(idle_, [&](const auto& worker) { return worker->last_file() == file; });
+    if (found == idle_.end() && !idle_.empty()) found = idle_.end() - 1;
+    if (found != idle_.end()) {
+      auto worker = std::move(*found);
+      idle_.erase(found);
+      return worker;
+    }
+  }
+  return WorkerProcess::start(options_.program, options_.folder);
+}
+
+void SqliteEngine::give_back(std::unique_ptr<WorkerProcess> worker) {
+  const std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(worker));
+}
+
+void SqliteEngine::tidy() {
+  std::vector<std::unique_ptr<WorkerProcess>> ended;  // outside of the lock
+  const Instant before = std::chrono::steady_clock::now() - options_.idle;
+  const std::lock_guard lock(mutex_);
+  for (auto& worker : idle_) {
+    if (worker->last_used() < before) ended.push_back(std::move(worker));
+  }
+  std::erase(idle_, nullptr);
+}
+
+std::size_t SqliteEngine::idle_workers() const {
+  const std::lock_guard lock(mutex_);
+  return idle_.size();
+}
+
+Task<Result<std::vector<std::string>>> SqliteEngine::ids() {
+  co_return co_await async::run_blocking(threads_, [this] { return ids_in(options_.folder); });
+}
+
+Task<Result<>> SqliteEngine::drop(std::string id) {
+  co_return co_await async::run_blocking(threads_, [this, &id] { return remove(options_.folder, id); });
+}
+
+}  // namespace acloud::storage::sqlite

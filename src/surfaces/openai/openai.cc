@@ -1,0 +1,145 @@
+#include "surfaces/openai/openai.h"
+
+#include "base/encoding.h"
+
+namespace acloud::surfaces {
+namespace {
+
+struct Told {
+  std::string_view type;
+  const char* code;  // null for none
+};
+
+Told told(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::invalid_argument:
+    case ErrorCode::conflict:
+    case ErrorCode::precondition_failed:
+      return {"invalid_request_error", nullptr};
+    case ErrorCode::too_large:
+      return {"invalid_request_error", "request_too_large"};
+    case ErrorCode::unauthenticated:
+      return {"invalid_request_error", "invalid_api_key"};
+    case ErrorCode::permission_denied:
+      return {"invalid_request_error", "permission_denied"};
+    case ErrorCode::not_found:
+      return {"invalid_request_error", "model_not_found"};
+    case ErrorCode::budget_exceeded:
+      return {"insufficient_quota", "insufficient_quota"};
+    case ErrorCode::rate_limited:
+      return {error.details().value("kind", "") == "tokens" ? "tokens" : "requests", "rate_limit_exceeded"};
+    case ErrorCode::deadline_exceeded:
+      return {"server_error", "timeout"};
+    default:
+      return {"server_error", nullptr};
+  }
+}
+
+Json body_of(const Error& error) {
+  const Told as = told(error);
+  const Json param = error.details().contains("field") ? error.details()["field"] : Json();
+  return {{"error",
+           {{"message", error.message()},
+            {"type", as.type},
+            {"param", param},
+            {"code", as.code == nullptr ? Json() : Json(as.code)}}}};
+}
+
+Json model_entry(const Json& item) {
+  return {{"id", item["name"]}, {"object", "model"}, {"created", 0}, {"owned_by", "acloud"}};
+}
+
+}  // namespace
+
+net::Response OpenAiStyle::error(const Error& error, const std::string&) const {
+  net::Response response{.status = traits(error.code()).http_status};
+  response.headers.add("content-type", "application/json");
+  const auto& details = error.details();
+  if (details.contains("body") && details.value("dialect", "") == "openai") {
+    response.status = details.value("status", response.status);
+    response.body = details["body"].get<std::string>();
+  } else {
+    response.body = to_text(body_of(error));
+  }
+  return response;
+}
+
+std::string OpenAiStyle::stream_error(const Error& error, const std::string&) const {
+  return "data: " + to_text(body_of(error)) + "\n\n";
+}
+
+std::string ResponsesStyle::stream_error(const Error& error, const std::string&) const {
+  Json event = body_of(error)["error"];
+  event["type"] = "error";
+  event["sequence_number"] = 0;  // of events that it does not belong to
+  return "event: error\ndata: " + to_text(event) + "\n\n";
+}
+
+void OpenAiStyle::stamp(net::Headers& headers, const std::string& request_id) const {
+  headers.set("x-request-id", request_id);
+}
+
+Task<net::Response> OpenAi::handle(net::Request& request) {
+  struct Route {
+    std::string_view path;
+    DialectCalls::Kind kind;
+  };
+  static constexpr Route kRoutes[] = {{"/v1/chat/completions", {"model.chat", "openai.chat_completions"}},
+                                      {"/v1/responses", {"model.chat", "openai.responses"}},
+                                      {"/v1/embeddings", {"model.embed", "openai.embeddings"}}};
+  const std::string path(request.path());
+  constexpr std::string_view kModels = "/v1/models";
+  if (request.method == "GET" && path == kModels) co_return co_await models(request, "");
+  if (request.method == "GET" && path.starts_with("/v1/models/")) {
+    const auto name = from_percent(path.substr(kModels.size() + 1));
+    co_return co_await models(request, name ? *name : "");
+  }
+  for (const Route& route : kRoutes) {
+    if (path == route.path && request.method == "POST") {
+      const bool responses = route.kind.form == "openai.responses";
+      co_return co_await calls_.run(request, route.kind, responses ? responses_style_ : style_);
+    }
+  }
+  const std::string id = calls_.new_request_id();
+  net::Response response = style_.error(
+      Error(ErrorCode::not_found,
+            fmt::format("{} {} is not offered here; GET /llms.txt and GET /api say what is",
+                        to_valid_utf8(request.method.substr(0, 32)), to_valid_utf8(path.substr(0, 256)))),
+      id);
+  style_.stamp(response.headers, id);
+  co_return response;
+}
+
+Task<Result<Json>> OpenAi::list(net::Request& request, const std::string& name) {
+  Json data = Json::array();
+  Json arguments = Json::object();
+  for (;;) {
+    ACLOUD_CO_TRY(const Json page, co_await calls_.call(request, "model.list", arguments));
+    for (const Json& item : page["items"]) {
+      if (item["name"] == name) co_return model_entry(item);
+      data.push_back(model_entry(item));
+    }
+    if (!page.contains("next_cursor")) break;
+    arguments["cursor"] = page["next_cursor"];
+  }
+  if (!name.empty()) {
+    co_return fail(ErrorCode::not_found, "there is no model \"{}\"; GET /v1/models lists them", name);
+  }
+  co_return Json{{"object", "list"}, {"data", std::move(data)}};
+}
+
+Task<net::Response> OpenAi::models(net::Request& request, std::string name) {
+  const std::string id = calls_.new_request_id();
+  const auto found = co_await list(request, name);
+  net::Response response;
+  if (found) {
+    response.headers.add("content-type", "application/json");
+    response.body = to_text(*found);
+  } else {
+    response = style_.error(found.error(), id);
+  }
+  style_.stamp(response.headers, id);
+  co_return response;
+}
+
+}  // namespace acloud::surfaces

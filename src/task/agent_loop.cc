@@ -1,0 +1,271 @@
+#include "task/agent_loop.h"
+
+#include "kernel/grant.h"
+
+namespace acloud::task {
+namespace {
+
+constexpr int kWarnAfter = 3;           // the same call with the same result, so many times in a row
+constexpr int kGiveUpAfter = 6;         // likewise
+constexpr int kCorrectionsMost = 3;     // of an answer that is not in its form
+constexpr std::size_t kCallsMost = 64;  // that a model may ask for at once
+constexpr std::size_t kOverhead = 16;   // bytes of a message beside its text
+
+OrderedJson parse_or_null(std::string_view text) {
+  // Checked first for depth and names given twice, as all that strangers send.
+  if (!parse_json(text)) return nullptr;
+  return OrderedJson::parse(text);
+}
+
+std::string text_at(const OrderedJson& object, const char* name) {
+  if (!object.is_object()) return "";
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+// What goes into a column of text.
+bool is_plain(std::string_view text) {
+  return !text.empty() && text.size() <= 200 &&
+         std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
+std::string error_text(std::string_view code, std::string_view message) {
+  return OrderedJson{{"error", {{"code", code}, {"message", message}}}}.dump(
+      -1, ' ', false, OrderedJson::error_handler_t::replace);
+}
+
+}  // namespace
+
+AgentLoop::AgentLoop(Plan plan) : plan_(std::move(plan)) {
+  if (!plan_.agent.instructions.empty())
+    messages_.push_back({{"role", "system"}, {"content", plan_.agent.instructions}});
+  messages_.push_back({{"role", "user"}, {"content", plan_.goal}});
+}
+
+Step AgentLoop::chat() const {
+  OrderedJson body = {{"model", plan_.model}, {"messages", messages_}};
+  if (!plan_.tools.empty() && !formatting_) body["tools"] = functions_of(plan_.tools);
+  if (plan_.agent.temperature) body["temperature"] = *plan_.agent.temperature;
+  const bool formed = !plan_.agent.output_schema.is_null() && (formatting_ || plan_.tools.empty());
+  if (formed) {
+    body["response_format"] = {
+        {"type", "json_schema"},
+        {"json_schema",
+         {{"name", "answer"}, {"schema", OrderedJson::parse(acloud::to_text(plan_.agent.output_schema))}}}};
+  }
+  return {.kind = StepKind::chat,
+          .name = "model.chat",
+          .input = body.dump(-1, ' ', false, OrderedJson::error_handler_t::replace),
+          .ref = plan_.session,
+          .cut = true};
+}
+
+std::vector<Step> AgentLoop::next() {
+  std::vector<Step> steps;
+  asked_.clear();
+  if (in_calls_) {
+    for (std::size_t i = 0; i < calls_.size(); ++i) {
+      if (!calls_[i].step) continue;
+      asked_.push_back(i);
+      steps.push_back(*calls_[i].step);
+    }
+  } else {
+    fit();
+    ++turns_;
+    steps.push_back(chat());
+  }
+  missing_ = steps.size();
+  return steps;
+}
+
+void AgentLoop::take(std::size_t index, const Outcome& outcome) {
+  --missing_;
+  if (!in_calls_) return take_chat(outcome);
+  Call& call = calls_.at(asked_.at(index));
+  if (outcome.ok) {
+    call.result = outcome.json;
+  } else {
+    const TaskFailure failed = failure_of(outcome);
+    call.result = error_text(failed.code, failed.message);
+  }
+  if (missing_ == 0) finish_calls();
+}
+
+void AgentLoop::take_chat(const Outcome& outcome) {
+  if (!outcome.ok) {
+    const TaskFailure failed = failure_of(outcome);
+    return fail(failed.code, "the model could not be asked: " + failed.message);
+  }
+  const OrderedJson reply = parse_or_null(outcome.json);
+  if (const auto usage = reply.find("usage");
+      reply.is_object() && usage != reply.end() && usage->is_object()) {
+    const std::int64_t prompt = std::max<std::int64_t>(0, usage->value("prompt_tokens", std::int64_t{0}));
+    tokens_ += prompt + std::max<std::int64_t>(0, usage->value("completion_tokens", std::int64_t{0}));
+    if (prompt > 0)
+      bytes_per_token_ = std::clamp(static_cast<double>(size()) / static_cast<double>(prompt), 0.5, 8.0);
+  }
+  const auto choices = reply.is_object() ? reply.find("choices") : reply.end();
+  const bool has_message = reply.is_object() && choices != reply.end() && choices->is_array() &&
+                           !choices->empty() && choices->front().is_object() &&
+                           choices->front().contains("message") && choices->front()["message"].is_object();
+  if (!has_message) return fail("unavailable", "the model's reply has no message");
+  take_message(choices->front()["message"]);
+}
+
+void AgentLoop::take_message(const OrderedJson& message) {
+  const auto asked = message.find("tool_calls");
+  const bool calls = asked != message.end() && asked->is_array() && !asked->empty();
+  OrderedJson said = {{"role", "assistant"}, {"content", text_at(message, "content")}};
+  if (calls) said["tool_calls"] = *asked;
+  messages_.push_back(std::move(said));
+  if (!calls) return take_answer(text_at(message, "content"));
+  if (turns_ >= plan_.agent.limits.turns)
+    return fail("limit", fmt::format("no answer after {} calls of the model (limits.turns)", turns_));
+  if (tokens_ >= plan_.agent.limits.tokens)
+    return fail("limit", fmt::format("no answer after {} tokens (limits.tokens)", tokens_));
+  calls_.clear();
+  for (const OrderedJson& item : *asked) {
+    const OrderedJson function =
+        item.is_object() && item.contains("function") ? item["function"] : OrderedJson();
+    Call& call = calls_.emplace_back();
+    call.id = text_at(item, "id");
+    if (!is_plain(call.id)) call.id = fmt::format("call_{}_{}", turns_, calls_.size());
+    call.name = text_at(function, "name");
+    call.arguments = text_at(function, "arguments");
+    if (calls_.size() > kCallsMost) {
+      call.result = error_text("too_large", fmt::format("at most {} calls at once", kCallsMost));
+    } else {
+      prepare(call);
+    }
+  }
+  in_calls_ = true;
+  if (std::ranges::none_of(calls_, [](const Call& call) { return call.step.has_value(); })) finish_calls();
+}
+
+// A call that can't be made is answered with what is wrong, so that the model can mend it.
+void AgentLoop::prepare(Call& call) {
+  const auto tool = std::ranges::find(plan_.tools, call.name, &Tool::name);
+  if (tool == plan_.tools.end()) {
+    std::vector<std::string> names;
+    names.reserve(plan_.tools.size());
+    for (const Tool& each : plan_.tools) names.push_back(each.name);
+    call.result = error_text("not_found", fmt::format("no such tool; there are: {}", fmt::join(names, ", ")));
+    return;
+  }
+  const auto parsed = parse_json(call.arguments.empty() ? "{}" : call.arguments);
+  if (!parsed || !parsed->is_object()) {
+    call.result = error_text("invalid_argument", parsed ? "arguments: must be a JSON object"
+                                                        : "arguments: " + parsed.error().message());
+    return;
+  }
+  Json arguments = *parsed;
+  if (tool->bound) arguments["id"] = plan_.sandbox;
+  Step step{.kind = StepKind::call, .name = tool->operation, .input = {}, .ref = call.id, .cut = true};
+  if (tool->operation == "task.sleep") {
+    const auto seconds = arguments.find("seconds");
+    if (seconds == arguments.end() || !seconds->is_number() || seconds->get<double>() < 0 ||
+        seconds->get<double>() > 31'536'000) {
+      call.result = error_text("invalid_argument", "seconds: must be a number from 0 to 31536000");
+      return;
+    }
+    step.kind = StepKind::sleep;
+  } else if (tool->operation == "task.wait_signal") {
+    const auto name = arguments.find("name");
+    if (name == arguments.end() || !name->is_string() || !is_plain(name->get<std::string>())) {
+      call.result = error_text("invalid_argument", "name: must be a text of 1 to 200 printable letters");
+      return;
+    }
+    step.kind = StepKind::signal;
+    step.name = name->get<std::string>();
+  }
+  step.input = acloud::to_text(arguments);
+  call.step = std::move(step);
+}
+
+void AgentLoop::finish_calls() {
+  in_calls_ = false;
+  for (Call& call : calls_) {
+    note_repeat(call);
+    if (ending_) return;
+    messages_.push_back(
+        {{"role", "tool"}, {"tool_call_id", call.id}, {"content", shortened(std::move(call.result))}});
+  }
+  calls_.clear();
+}
+
+void AgentLoop::note_repeat(Call& call) {
+  std::string now = call.name + '\n' + call.arguments + '\n' + call.result;
+  repeats_ = now == last_call_ ? repeats_ + 1 : 1;
+  last_call_ = std::move(now);
+  if (repeats_ >= kGiveUpAfter)
+    return fail("loop", fmt::format("the agent called {} {} times in a row with the same result", call.name,
+                                    repeats_));
+  if (repeats_ >= kWarnAfter) {
+    call.result =
+        error_text("conflict", fmt::format("this call was made {} times in a row and gave the same each "
+                                           "time; do something else, or answer",
+                                           repeats_));
+  }
+}
+
+void AgentLoop::take_answer(std::string text) {
+  if (plan_.agent.output_schema.is_null()) {
+    ending_.emplace(State::succeeded, OrderedJson{{"answer", std::move(text)}});
+    return;
+  }
+  if (!formatting_ && !plan_.tools.empty()) {
+    formatting_ = true;
+    return tell("Give this answer as JSON of the form that is asked for, and nothing else.");
+  }
+  const OrderedJson answer = parse_or_null(text);
+  if (!answer.is_null()) {
+    ending_.emplace(State::succeeded, OrderedJson{{"answer", answer}});
+    return;
+  }
+  if (++corrections_ >= kCorrectionsMost)
+    return fail("invalid_argument", "the agent's answer is no JSON, as output_schema asks");
+  tell("That is no JSON. Give the answer as JSON alone.");
+}
+
+void AgentLoop::tell(std::string_view text) { messages_.push_back({{"role", "user"}, {"content", text}}); }
+
+void AgentLoop::fail(std::string code, std::string message) {
+  ending_.emplace(State::failed, OrderedJson(), TaskFailure{std::move(code), std::move(message)});
+}
+
+std::size_t AgentLoop::size() const {
+  std::size_t bytes = 0;
+  for (const OrderedJson& message : messages_) {
+    bytes += kOverhead + text_at(message, "content").size();
+    if (const auto calls = message.find("tool_calls"); calls != message.end()) bytes += calls->dump().size();
+  }
+  for (const Tool& tool : plan_.tools) bytes += tool.name.size() + kOverhead;
+  return bytes;
+}
+
+// Bytes of a conversation that leave a quarter of the window for the answer.
+std::size_t AgentLoop::room() const {
+  return static_cast<std::size_t>(static_cast<double>(plan_.context_tokens) * 0.75 * bytes_per_token_);
+}
+
+// One result takes a third of the room at most: its beginning and its end are kept.
+std::string AgentLoop::shortened(std::string text) const {
+  const std::size_t most = std::max<std::size_t>(room() / 3, 256);
+  if (text.size() <= most) return text;
+  const std::size_t half = most / 2;
+  return text.substr(0, half) + fmt::format(" ... {} bytes left out ... ", text.size() - 2 * half) +
+         text.substr(text.size() - half);
+}
+
+// Old results of tools go first: what they led to is in the calls after them.
+void AgentLoop::fit() {
+  const std::size_t most = room();
+  for (std::size_t i = 0; i + 1 < messages_.size() && size() > most; ++i) {
+    OrderedJson& message = messages_[i];
+    if (message["role"] != "tool") continue;
+    const std::size_t bytes = text_at(message, "content").size();
+    if (bytes > 64) message["content"] = fmt::format(R"({{"dropped":"{} bytes, to save room"}})", bytes);
+  }
+}
+
+}  // namespace acloud::task

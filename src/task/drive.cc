@@ -1,0 +1,220 @@
+#include "task/drive.h"
+
+#include <deque>
+
+#include "async/task_scope.h"
+#include "async/wait.h"
+
+namespace acloud::task {
+namespace {
+
+constexpr int kAttempts = 6;             // of a step that fails for what may pass
+constexpr int kAttemptsOfClaimed = 120;  // of one that a server which is gone was at
+constexpr std::chrono::milliseconds kFirstPause{50};
+constexpr std::chrono::seconds kLongestPause{10};
+
+bool may_pass(const Error& error) {
+  return error.code() == ErrorCode::unavailable || error.code() == ErrorCode::rate_limited;
+}
+
+class Driver {
+ public:
+  Driver(Spec spec, Time deadline, Journal& journal, Performer& performer, Clock& clock, Control& control)
+      : script_(std::move(spec)),
+        deadline_(deadline),
+        journal_(journal),
+        performer_(performer),
+        clock_(clock),
+        control_(control) {}
+
+  Task<Result<Driven>> run() {
+    ACLOUD_CO_CHECK(co_await replay());
+    for (;;) {
+      const std::vector<Step> steps = script_.next();
+      if (steps.empty()) {
+        ACLOUD_CO_CHECK(co_await journal_.end(script_.ending()));
+        co_return Driven::ended;
+      }
+      ACLOUD_CO_TRY(const bool interrupted, co_await check_interrupt());
+      if (interrupted) continue;
+      std::vector<Step> active;
+      std::ranges::copy_if(steps, std::back_inserter(active), [](const Step& step) {
+        return step.kind == StepKind::call || step.kind == StepKind::chat;
+      });
+      if (!active.empty()) {
+        ACLOUD_CO_CHECK(co_await do_all(std::move(active)));
+        continue;
+      }
+      ACLOUD_CO_TRY(const bool waits, co_await wait(steps));
+      if (waits) co_return Driven::parked;
+    }
+  }
+
+ private:
+  Task<Result<>> replay() {
+    ACLOUD_CO_TRY(const std::vector<Entry> entries, co_await journal_.read());
+    for (const Entry& entry : entries) {
+      const Step& step = entry.step;
+      if (step.kind == StepKind::interrupt) {
+        script_.interrupt(step.name);
+        continue;
+      }
+      const std::vector<Step> expected = script_.next();
+      const auto found = std::ranges::find(expected, step.number, &Step::number);
+      if (found == expected.end() || found->kind != step.kind || found->name != step.name) {
+        co_return fail(ErrorCode::internal, "step {} of the journal, {}, is not what the task does there",
+                       step.number, step.name);
+      }
+      if (entry.outcome) {
+        script_.take(step.number, *entry.outcome);
+      } else {
+        begun_[step.number] = entry.began;
+      }
+    }
+    co_return Result<>();
+  }
+
+  // Journals that the task is cancelled or out of time, once.
+  Task<Result<bool>> check_interrupt() {
+    if (!script_.can_be_interrupted()) co_return false;
+    const std::string why = !control_.interrupt.empty() ? control_.interrupt
+                            : clock_.now() >= deadline_ ? std::string("deadline")
+                                                        : std::string();
+    if (why.empty()) co_return false;
+    Entry entry{
+        .step = {.number = script_.next_number(), .kind = StepKind::interrupt, .name = why, .input = "{}"},
+        .outcome = Outcome{.ok = true, .json = "{}"},
+        .began = clock_.now()};
+    ACLOUD_CO_CHECK(co_await journal_.keep(std::move(entry)).shielded());
+    script_.interrupt(why);
+    co_return true;
+  }
+
+  // What came of a step that is going on; nothing where it was cut.
+  struct Doing {
+    Step step;
+    std::optional<Outcome> outcome;
+    std::optional<Error> broken;  // it could not be kept
+  };
+
+  Task<Result<>> do_all(std::vector<Step> steps) {
+    std::deque<Doing> all;
+    for (Step& step : steps) all.push_back({.step = std::move(step), .outcome = {}, .broken = {}});
+    if (all.size() == 1) {
+      co_await do_one(all.front());
+    } else {
+      async::TaskScope scope;
+      for (Doing& doing : all) scope.spawn(do_one(doing));
+      co_await scope.join();
+    }
+    for (Doing& doing : all) {
+      if (doing.broken) co_return std::unexpected(*std::move(doing.broken));
+    }
+    bool any = false;
+    for (const Doing& doing : all) {
+      if (!doing.outcome) continue;
+      script_.take(doing.step.number, *doing.outcome);
+      any = true;
+    }
+    // Cut, and nobody says for what reason the task ends: then the server does.
+    const bool ends = control_.stop.stop_requested() && control_.interrupt.empty();
+    if (ends && !any) co_return async::cancelled();
+    co_return Result<>();
+  }
+
+  Task<> do_one(Doing& doing) {
+    const Time began = clock_.now();
+    auto outcome = co_await perform(doing.step);
+    if (!outcome) co_return;
+    Entry entry{.step = doing.step, .outcome = *outcome, .began = began};
+    if (const auto kept = co_await journal_.keep(std::move(entry)).shielded(); !kept) {
+      doing.broken = kept.error();
+      co_return;
+    }
+    doing.outcome = std::move(outcome);
+  }
+
+  // Again and again where that may help. Nothing: it was cut.
+  Task<std::optional<Outcome>> perform(const Step& step) {
+    const auto left = std::max(Duration::zero(), Duration(deadline_ - clock_.now()));
+    const auto by = step.cut ? async::Deadline::after(left) : async::Deadline::never();
+    std::chrono::milliseconds pause = kFirstPause;
+    for (int attempt = 1;; ++attempt) {
+      auto reply =
+          co_await async::with_deadline(by, step.name, performer_.perform(step)).with_stop(token(step));
+      if (reply) co_return Outcome{.ok = true, .json = *std::move(reply)};
+      const Error& error = reply.error();
+      if (step.cut && (control_.stop.stop_requested() || clock_.now() >= deadline_)) co_return std::nullopt;
+      const bool claimed = error.code() == ErrorCode::conflict && error.retry_after();
+      const bool again =
+          (may_pass(error) && attempt < kAttempts) || (claimed && attempt < kAttemptsOfClaimed);
+      if (!again || (control_.stop.stop_requested() && control_.interrupt.empty())) {
+        if (again) co_return std::nullopt;
+        co_return failure(traits(error.code()).name, error.message());
+      }
+      const std::chrono::milliseconds asked = error.retry_after().value_or(pause);
+      const auto rest = std::min<std::chrono::milliseconds>(std::max(asked, pause), kLongestPause);
+      (void)co_await async::sleep_for(rest).with_stop(control_.stop.get_token());
+      pause = std::min<std::chrono::milliseconds>(pause * 2, kLongestPause);
+    }
+  }
+
+  std::stop_token token(const Step& step) const {
+    return step.cut ? control_.stop.get_token() : async::detail::never_stopped();
+  }
+
+  // True: nothing of it is over yet, and the task is parked.
+  Task<Result<bool>> wait(const std::vector<Step>& steps) {
+    Time due = deadline_;
+    std::vector<std::string> signals;
+    for (const Step& step : steps) {
+      Entry entry{.step = step, .outcome = {}, .began = clock_.now()};
+      if (const auto begun = begun_.find(step.number); begun != begun_.end()) {
+        entry.began = begun->second;
+      } else {
+        ACLOUD_CO_CHECK(co_await journal_.keep(entry).shielded());
+        begun_[step.number] = entry.began;
+      }
+      if (step.kind == StepKind::signal) {
+        ACLOUD_CO_TRY(const auto outcome, co_await journal_.take_signal(entry).shielded());
+        if (!outcome) {
+          signals.push_back(step.name);
+          continue;
+        }
+        script_.take(step.number, *outcome);
+        co_return false;
+      }
+      const Json input = parse_json(step.input).value_or(Json::object());
+      const std::chrono::duration<double> length(input.value("seconds", 0.0));
+      const Time until = entry.began + std::chrono::duration_cast<std::chrono::microseconds>(length);
+      if (clock_.now() < until) {
+        due = std::min(due, until);
+        continue;
+      }
+      entry.outcome = Outcome{.ok = true, .json = step.input};
+      ACLOUD_CO_CHECK(co_await journal_.keep(entry).shielded());
+      script_.take(step.number, *entry.outcome);
+      co_return false;
+    }
+    ACLOUD_CO_CHECK(co_await journal_.park(due, std::move(signals)).shielded());
+    co_return true;
+  }
+
+  Script script_;
+  Time deadline_;
+  Journal& journal_;
+  Performer& performer_;
+  Clock& clock_;
+  Control& control_;
+  std::map<std::int64_t, Time> begun_;
+};
+
+}  // namespace
+
+Task<Result<Driven>> drive(Spec spec, Time deadline, Journal& journal, Performer& performer, Clock& clock,
+                           Control& control) {
+  Driver driver(std::move(spec), deadline, journal, performer, clock, control);
+  co_return co_await driver.run();
+}
+
+}  // namespace acloud::task

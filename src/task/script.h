@@ -1,0 +1,99 @@
+// The course of a task: its resources are made, its agent works, its resources are removed.
+//
+//   Script script(spec);
+//   for (const Step& step : script.next()) ... script.take(step.number, outcome);
+//
+// A pure state machine. Whatever happens in the middle, a resource that was made is removed or named in the
+// result; a task never ends before.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+
+#include "task/agent_loop.h"
+
+namespace acloud::task {
+
+// What a task is made from; kept with it.
+struct Spec {
+  std::string id;
+  RunTask request;
+  std::vector<Tool> tools;
+};
+
+class Script {
+ public:
+  // Raised with every change after which older journals would be read otherwise.
+  static constexpr std::int64_t kVersion = 1;
+
+  // In the input of a step: the task's own API key and its id, which are in no journal.
+  static constexpr std::string_view kKeyMark = "${task.key}";
+  static constexpr std::string_view kKeyIdMark = "${task.key_id}";
+  // Where a sandbox finds the cloud.
+  static constexpr std::string_view kCloudInside = "http://127.0.0.1:7300";
+  // Where a program's output goes in its sandbox, with .out and .err; so many bytes of each are its result.
+  static constexpr const char* kOutput = "/tmp/.agent";
+  static constexpr std::int64_t kOutputMost = 4 << 20;
+
+  explicit Script(Spec spec);
+  Script(const Script&) = delete;
+  Script& operator=(const Script&) = delete;
+
+  // What is to be done now: steps that may be done side by side, those not yet taken. Empty: it has ended.
+  const std::vector<Step>& next();
+  // What came of the step of that number. False where there is none such to be done.
+  bool take(std::int64_t number, const Outcome& outcome);
+  // The number of the step that comes after those given out.
+  std::int64_t next_number() const { return next_number_; }
+  // The task is stopped: `why` is cancelled, deadline or revoked. Takes a number of its own, as it is
+  // journaled. What is being done is given up, and resources are removed.
+  void interrupt(std::string_view why);
+  // Only while it works: a step that makes or removes a resource may have done so already, and setting up is
+  // short. REQUIRES: next() was called since the last take().
+  bool can_be_interrupted() const;
+  // REQUIRES: next() is empty.
+  const Ending& ending() const { return ending_; }
+
+ private:
+  enum class Phase { setup, work, teardown, ended };
+  struct Resource {
+    std::string kind, name;
+  };
+  using Make = std::function<Step()>;
+
+  void plan_setup();
+  void plan_files(const std::vector<TaskFile>& files);
+  void plan_program();
+  void plan_removal(const Resource& resource);
+  void empty_bucket(const Json& page);
+  void take_models(const Json& reply);
+  void take_setup(const Step& step, const Outcome& outcome);
+  void take_output(const Outcome& outcome);
+  void take_work(std::size_t index, const Step& step, const Outcome& outcome);
+  void take_teardown(const Step& step, const Outcome& outcome);
+  void begin_work();
+  void begin_teardown();
+  void end();
+  void fail(TaskFailure failure);
+  bool keeps(std::string_view kind) const;
+  void advance();
+
+  Spec spec_;
+  Agent agent_;
+  Phase phase_ = Phase::setup;
+  std::deque<Make> planned_;         // of setup and teardown: one after the other
+  std::vector<Step> batch_;          // given out and not taken
+  std::vector<std::int64_t> order_;  // the numbers of the batch, as the agent counts its steps
+  std::int64_t next_number_ = 0;
+  std::vector<Resource> made_;
+  std::string sandbox_, model_, fetched_;
+  std::int64_t context_tokens_ = 100'000;
+  std::string pid_;
+  bool used_key_ = false;
+  std::unique_ptr<AgentLoop> agent_loop_;
+  Ending ending_;
+  bool set_up_ = false;  // all that was wanted was made
+};
+
+}  // namespace acloud::task

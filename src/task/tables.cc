@@ -1,0 +1,466 @@
+#include "task/tables.h"
+
+namespace acloud::task {
+
+using store::Rows;
+
+std::vector<store::Migration> migrations() {
+  return {{"task-1",
+           "CREATE TABLE tasks ("
+           "  id TEXT PRIMARY KEY,"
+           "  workspace TEXT NOT NULL,"
+           "  principal TEXT NOT NULL,"
+           "  owner TEXT NOT NULL,"
+           "  spec TEXT NOT NULL,"
+           "  tools TEXT NOT NULL,"
+           "  goal TEXT NOT NULL,"
+           "  secret TEXT NOT NULL,"
+           "  version BIGINT NOT NULL,"
+           "  priority BIGINT NOT NULL,"
+           "  state TEXT NOT NULL,"
+           "  attempt BIGINT NOT NULL,"
+           "  steps BIGINT NOT NULL,"
+           "  holder TEXT NOT NULL,"
+           "  due BIGINT,"
+           "  interrupt TEXT NOT NULL,"
+           "  created BIGINT NOT NULL,"
+           "  started BIGINT,"
+           "  ended BIGINT,"
+           "  deadline BIGINT NOT NULL,"
+           "  length BIGINT NOT NULL,"
+           "  result TEXT,"
+           "  error_code TEXT,"
+           "  error_message TEXT);"
+           "CREATE INDEX tasks_due ON tasks (due);"
+           "CREATE INDEX tasks_workspace ON tasks (workspace, created, id);"
+           "CREATE TABLE task_steps ("
+           "  task TEXT NOT NULL,"
+           "  attempt BIGINT NOT NULL,"
+           "  number BIGINT NOT NULL,"
+           "  kind TEXT NOT NULL,"
+           "  name TEXT NOT NULL,"
+           "  input BYTEA NOT NULL,"
+           "  ref TEXT NOT NULL,"
+           "  as_owner BIGINT NOT NULL,"
+           "  began BIGINT NOT NULL,"
+           "  ended BIGINT,"
+           "  ok BIGINT,"
+           "  outcome BYTEA,"
+           "  PRIMARY KEY (task, attempt, number));"
+           "CREATE TABLE task_signals ("
+           "  task TEXT NOT NULL,"
+           "  number BIGINT NOT NULL,"
+           "  name TEXT NOT NULL,"
+           "  value TEXT NOT NULL,"
+           "  taken BIGINT NOT NULL,"
+           "  PRIMARY KEY (task, number));"}};
+}
+
+Result<> forget_workspace(store::Transaction& tx, const std::string& workspace) {
+  for (const char* table : {"task_steps", "task_signals"}) {
+    ACLOUD_CHECK(tx.execute(
+        fmt::format("DELETE FROM {} WHERE task IN (SELECT id FROM tasks WHERE workspace = $1)", table),
+        {workspace}));
+  }
+  ACLOUD_CHECK(tx.execute("DELETE FROM tasks WHERE workspace = $1", {workspace}));
+  return {};
+}
+
+namespace tables {
+namespace {
+
+constexpr std::int64_t kLookedAt = 256;     // tasks that are due, of which some are chosen
+constexpr std::chrono::minutes kAged{2};    // then a task comes before those of any priority
+constexpr std::size_t kSignalsMost = 1000;  // that wait for one task
+constexpr std::string_view kInfo =
+    "id, state, goal, principal, attempt, steps, created, started, ended, deadline, result, error_code, "
+    "error_message";
+
+template <class E>
+std::string name_of(E value) {
+  return std::string(schema::Codec<E>::name(value));
+}
+
+template <class E>
+E value_of(std::string_view name) {
+  for (const auto& [value, text] : enum_names(E{})) {
+    if (text == name) return value;
+  }
+  return E{};
+}
+
+std::optional<Time> time_at(const store::Row& row, std::size_t i) {
+  return row.is_null(i) ? std::nullopt : std::optional(row.time(i));
+}
+
+TaskInfo to_info(const store::Row& row) {
+  TaskInfo info{.id = row.text(0),
+                .state = value_of<State>(row.text(1)),
+                .goal = row.text(2),
+                .principal = row.text(3),
+                .attempt = row.integer(4),
+                .steps = row.integer(5),
+                .created = row.time(6),
+                .started = time_at(row, 7),
+                .ended = time_at(row, 8),
+                .deadline = row.time(9),
+                .result = {},
+                .error = {}};
+  if (!row.is_null(10)) info.result = parse_json(row.text(10)).value_or(Json());
+  if (!row.is_null(11)) info.error = TaskFailure{row.text(11), row.text(12)};
+  return info;
+}
+
+std::unexpected<Error> no_task(const std::string& id) {
+  return fail(ErrorCode::not_found, "no task {}; task.list shows them", id);
+}
+
+struct Candidate {
+  std::string id, workspace;
+  std::int64_t priority = 0;
+  Time due{};
+};
+
+// A pure choice, so that it can be thought about: aged ones first, then by priority, in each of these a
+// workspace with fewer running before one with more.
+std::vector<std::string> choose(std::vector<Candidate> due, Time now, std::size_t most,
+                                std::map<std::string, std::size_t> running) {
+  std::vector<std::string> chosen;
+  while (chosen.size() < most && !due.empty()) {
+    const auto rank = [&](const Candidate& each) {
+      const bool aged = now - each.due >= kAged;
+      return std::tuple(aged ? 0 : 1, aged ? 0 : -each.priority, running[each.workspace], each.due, each.id);
+    };
+    const auto best = std::ranges::min_element(due, {}, rank);
+    ++running[best->workspace];
+    chosen.push_back(best->id);
+    due.erase(best);
+  }
+  return chosen;
+}
+
+}  // namespace
+
+Result<> add(store::Transaction& tx, const NewTask& task, const Owner& owner) {
+  ACLOUD_CHECK(tx.execute(
+      "INSERT INTO tasks (id, workspace, principal, owner, spec, tools, goal, secret, version, priority, "
+      "state, "
+      "attempt, steps, holder, due, interrupt, created, deadline, length) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', 1, 0, '', $11, '', $11, $12, $13)",
+      {task.id, owner.workspace, owner.principal, encode(owner), task.spec_json, task.tools_json, task.goal,
+       task.secret, Script::kVersion, task.priority, store::to_value(task.created),
+       store::to_value(task.deadline), std::int64_t{(task.deadline - task.created).count()}}));
+  return {};
+}
+
+Result<std::vector<Claimed>> claim(store::Transaction& tx, const Holder& holder, Time now, std::size_t most,
+                                   std::map<std::string, std::size_t> running) {
+  ACLOUD_TRY(const Rows rows, tx.query("SELECT id, workspace, priority, due FROM tasks WHERE due <= $1 "
+                                       "ORDER BY due LIMIT $2",
+                                       {store::to_value(now), kLookedAt}));
+  std::vector<Candidate> due;
+  for (const store::Row& row : rows) due.push_back({row.text(0), row.text(1), row.integer(2), row.time(3)});
+  std::vector<Claimed> claimed;
+  for (const std::string& id : choose(std::move(due), now, most, std::move(running))) {
+    ACLOUD_TRY(const Rows taken,
+               tx.query("UPDATE tasks SET holder = $2, due = $3, state = 'running', "
+                        "started = COALESCE(started, $4) WHERE id = $1 "
+                        "RETURNING owner, spec, tools, secret, interrupt, version, attempt, deadline",
+                        {id, holder.instance, store::to_value(now + holder.lease), store::to_value(now)}));
+    const store::Row& row = taken.front();
+    ACLOUD_TRY(const Json owner_json, parse_json(row.text(0)));
+    ACLOUD_TRY(Owner owner, decode<Owner>(owner_json));
+    claimed.push_back({.id = id,
+                       .owner = std::move(owner),
+                       .spec_json = row.text(1),
+                       .tools_json = row.text(2),
+                       .secret = row.text(3),
+                       .interrupt = row.text(4),
+                       .version = row.integer(5),
+                       .attempt = row.integer(6),
+                       .deadline = row.time(7)});
+  }
+  return claimed;
+}
+
+Result<std::map<std::string, std::string>> beat(store::Transaction& tx, const Holder& holder, Time now,
+                                                const std::vector<std::string>& tasks) {
+  std::map<std::string, std::string> told;
+  for (const std::string& id : tasks) {
+    ACLOUD_TRY(const Rows rows,
+               tx.query("UPDATE tasks SET due = $3 WHERE id = $1 AND holder = $2 RETURNING interrupt",
+                        {id, holder.instance, store::to_value(now + holder.lease)}));
+    if (rows.empty()) {
+      told[id] = "lost";
+    } else if (!rows.front().text(0).empty()) {
+      told[id] = rows.front().text(0);
+    }
+  }
+  return told;
+}
+
+Result<> take_over(store::Transaction& tx, const std::string& instance, Time now) {
+  ACLOUD_CHECK(tx.execute(
+      "UPDATE tasks SET due = $2, holder = '' WHERE due IS NOT NULL AND holder <> '' AND holder <> $1",
+      {instance, store::to_value(now)}));
+  return {};
+}
+
+Result<std::optional<Time>> next_due(store::Reader& reader) {
+  ACLOUD_TRY(const Rows rows,
+             reader.query("SELECT due FROM tasks WHERE due IS NOT NULL ORDER BY due LIMIT 1"));
+  if (rows.empty()) return std::nullopt;
+  return rows.front().time(0);
+}
+
+Result<TaskInfo> find(store::Reader& reader, const std::string& workspace, const std::string& id) {
+  ACLOUD_TRY(const Rows rows,
+             reader.query(fmt::format("SELECT {} FROM tasks WHERE id = $1 AND workspace = $2", kInfo),
+                          {id, workspace}));
+  if (rows.empty()) return no_task(id);
+  return to_info(rows.front());
+}
+
+Result<TaskList> list(store::Reader& reader, const std::string& workspace, const ListTasks& request,
+                      const std::string& after) {
+  // A cursor is the time and the id of the last that was given.
+  std::string sql = fmt::format("SELECT {} FROM tasks WHERE workspace = $1", kInfo);
+  store::Params params{workspace, request.limit + 1};
+  if (!after.empty()) {
+    const std::size_t space = after.find(' ');
+    std::int64_t created = 0;
+    const auto [end, error] = std::from_chars(after.data(), after.data() + after.size(), created);
+    if (error != std::errc() || space == std::string::npos)
+      return fail(ErrorCode::invalid_argument, "cursor: use the next_cursor of the page before, unchanged");
+    sql += " AND (created < $3 OR (created = $3 AND id < $4))";
+    params.emplace_back(created);
+    params.emplace_back(after.substr(space + 1));
+  }
+  if (request.state) {
+    sql += fmt::format(" AND state = ${}", params.size() + 1);
+    params.emplace_back(name_of(*request.state));
+  }
+  ACLOUD_TRY(const Rows rows, reader.query(sql + " ORDER BY created DESC, id DESC LIMIT $2", params));
+  TaskList list;
+  for (const store::Row& row : rows) {
+    if (std::ssize(list.items) == request.limit) {
+      const TaskInfo& last = list.items.back();
+      list.next_cursor =
+          kernel::to_cursor(fmt::format("{} {}", last.created.time_since_epoch().count(), last.id));
+      break;
+    }
+    list.items.push_back(to_info(row));
+  }
+  return list;
+}
+
+Result<TaskInfo> interrupt(store::Transaction& tx, const std::string& workspace, const std::string& id,
+                           Time now) {
+  ACLOUD_TRY(TaskInfo info, find(tx, workspace, id));
+  if (has_ended(info.state)) return info;
+  // One that waits, or has not begun, is taken up at once, to be ended as it should.
+  ACLOUD_CHECK(
+      tx.execute("UPDATE tasks SET interrupt = 'cancelled', due = CASE WHEN holder = '' THEN $2 ELSE due END "
+                 "WHERE id = $1",
+                 {id, store::to_value(now)}));
+  return info;
+}
+
+Result<TaskInfo> add_signal(store::Transaction& tx, const std::string& workspace, const SignalTask& signal,
+                            Time now) {
+  ACLOUD_TRY(TaskInfo info, find(tx, workspace, signal.id));
+  if (has_ended(info.state))
+    return fail(ErrorCode::conflict, "task {} has ended; it takes no more signals", signal.id);
+  ACLOUD_TRY(
+      const Rows rows,
+      tx.query("SELECT COALESCE(MAX(number), 0), COUNT(*) FROM task_signals WHERE task = $1", {signal.id}));
+  if (rows.front().integer(1) >= static_cast<std::int64_t>(kSignalsMost))
+    return fail(ErrorCode::too_large, "task {} has had {} signals, which is the most", signal.id,
+                kSignalsMost);
+  ACLOUD_CHECK(
+      tx.execute("INSERT INTO task_signals (task, number, name, value, taken) VALUES ($1, $2, $3, $4, -1)",
+                 {signal.id, rows.front().integer(0) + 1, signal.name, acloud::to_text(signal.value)}));
+  ACLOUD_CHECK(tx.execute("UPDATE tasks SET due = $2 WHERE id = $1 AND state = 'waiting'",
+                          {signal.id, store::to_value(now)}));
+  return info;
+}
+
+Result<TaskInfo> retry(store::Transaction& tx, const std::string& workspace, const std::string& id,
+                       Time now) {
+  ACLOUD_TRY(const TaskInfo info, find(tx, workspace, id));
+  if (info.state != State::failed && info.state != State::cancelled)
+    return fail(ErrorCode::conflict, "task {} is {}; only what failed or was cancelled can be tried again",
+                id, name_of(info.state));
+  ACLOUD_CHECK(tx.execute(
+      "UPDATE tasks SET state = 'queued', attempt = attempt + 1, steps = 0, holder = '', due = $2, "
+      "interrupt = '', started = NULL, ended = NULL, deadline = $2 + length, result = NULL, "
+      "error_code = NULL, error_message = NULL WHERE id = $1",
+      {id, store::to_value(now)}));
+  ACLOUD_CHECK(tx.execute("DELETE FROM task_signals WHERE task = $1", {id}));
+  return find(tx, workspace, id);
+}
+
+Result<std::vector<Line>> lines(store::Reader& reader, const std::string& id, std::int64_t attempt,
+                                std::int64_t after, std::int64_t most) {
+  ACLOUD_TRY(const Rows rows,
+             reader.query(
+                 "SELECT number, kind, name, input, ref, as_owner, began, ended, ok, outcome FROM task_steps "
+                 "WHERE task = $1 AND attempt = $2 AND number > $3 ORDER BY number LIMIT $4",
+                 {id, attempt, after, most}));
+  std::vector<Line> found;
+  for (const store::Row& row : rows) {
+    Line& line = found.emplace_back();
+    line.entry.step = {.number = row.integer(0),
+                       .kind = value_of<StepKind>(row.text(1)),
+                       .name = row.text(2),
+                       .input = row.bytes(3),
+                       .ref = row.text(4),
+                       .as_owner = row.integer(5) != 0};
+    line.entry.began = row.time(6);
+    if (row.is_null(7)) continue;
+    line.ended = row.time(7);
+    line.entry.outcome = Outcome{row.integer(8) != 0, row.bytes(9)};
+  }
+  return found;
+}
+
+}  // namespace tables
+
+namespace {
+
+constexpr std::int64_t kAllLines = 1'000'000;
+
+// What a model was asked is what the journal has already: only how much of it there was is kept.
+std::string kept_input(const Step& step) {
+  if (step.kind != StepKind::chat) return step.input;
+  return fmt::format(R"({{"bytes":{}}})", step.input.size());
+}
+
+Result<> hold(store::Transaction& tx, const Claimed& task, const Holder& holder, Time now,
+              std::int64_t done) {
+  ACLOUD_TRY(
+      const std::int64_t held,
+      tx.execute(
+          "UPDATE tasks SET due = $4, steps = steps + $5 WHERE id = $1 AND holder = $2 AND attempt = $3",
+          {task.id, holder.instance, task.attempt, store::to_value(now + holder.lease), done}));
+  if (held == 1) return {};
+  return fail(ErrorCode::conflict, "task {} is another server's by now", task.id);
+}
+
+Result<> write(store::Transaction& tx, const Claimed& task, const Entry& entry, Time now) {
+  const Step& step = entry.step;
+  store::Params row{task.id,
+                    task.attempt,
+                    step.number,
+                    tables::name_of(step.kind),
+                    step.name,
+                    store::Bytes{kept_input(step)},
+                    step.ref,
+                    std::int64_t{step.as_owner},
+                    store::to_value(entry.began),
+                    entry.outcome ? store::to_value(now) : store::Value(),
+                    entry.outcome ? store::Value(std::int64_t{entry.outcome->ok}) : store::Value(),
+                    entry.outcome ? store::Value(store::Bytes{entry.outcome->json}) : store::Value()};
+  ACLOUD_CHECK(
+      tx.execute("INSERT INTO task_steps (task, attempt, number, kind, name, input, ref, as_owner, began, "
+                 "ended, ok, outcome) "
+                 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (task, attempt, "
+                 "number) DO UPDATE SET "
+                 "ended = excluded.ended, ok = excluded.ok, outcome = excluded.outcome",
+                 row));
+  return {};
+}
+
+}  // namespace
+
+Task<Result<std::vector<Entry>>> StoreJournal::read() {
+  ACLOUD_CO_TRY(std::vector<tables::Line> lines,
+                co_await database_.read([id = task_.id, attempt = task_.attempt](store::Reader& reader) {
+                  return tables::lines(reader, id, attempt, -1, kAllLines);
+                }));
+  std::vector<Entry> entries;
+  entries.reserve(lines.size());
+  for (tables::Line& line : lines) entries.push_back(std::move(line.entry));
+  co_return entries;
+}
+
+Task<Result<>> StoreJournal::keep(Entry entry) {
+  ACLOUD_CO_CHECK(co_await database_.write_durably([task = task_, holder = holder_, entry = std::move(entry),
+                                                    now = clock_.now()](store::Transaction& tx) -> Result<> {
+    ACLOUD_CHECK(hold(tx, task, holder, now, entry.outcome ? 1 : 0));
+    return write(tx, task, entry, now);
+  }));
+  changed_();
+  co_return Result<>();
+}
+
+Task<Result<std::optional<Outcome>>> StoreJournal::take_signal(Entry entry) {
+  using Taken = std::optional<Outcome>;
+  ACLOUD_CO_TRY(
+      Taken taken,
+      co_await database_.write_durably([task = task_, holder = holder_, entry = std::move(entry),
+                                        now = clock_.now()](store::Transaction& tx) mutable -> Result<Taken> {
+        ACLOUD_TRY(const Rows rows,
+                   tx.query("SELECT number, value FROM task_signals WHERE task = $1 AND name = $2 AND "
+                            "taken = -1 ORDER BY number LIMIT 1",
+                            {task.id, entry.step.name}));
+        if (rows.empty()) return std::nullopt;
+        ACLOUD_CHECK(hold(tx, task, holder, now, 1));
+        ACLOUD_CHECK(tx.execute("UPDATE task_signals SET taken = $3 WHERE task = $1 AND number = $2",
+                                {task.id, rows.front().integer(0), entry.step.number}));
+        entry.outcome = Outcome{.ok = true, .json = fmt::format(R"({{"value":{}}})", rows.front().text(1))};
+        ACLOUD_CHECK(write(tx, task, entry, now));
+        return entry.outcome;
+      }));
+  if (taken) changed_();
+  co_return taken;
+}
+
+Task<Result<>> StoreJournal::park(Time due, std::vector<std::string> signals) {
+  ACLOUD_CO_CHECK(co_await database_.write_durably([task = task_, holder = holder_, due,
+                                                    signals = std::move(signals),
+                                                    now = clock_.now()](store::Transaction& tx) -> Result<> {
+    // What came since it was looked for must not be slept through.
+    Time when = due;
+    for (const std::string& name : signals) {
+      ACLOUD_TRY(const Rows rows,
+                 tx.query("SELECT 1 FROM task_signals WHERE task = $1 AND name = $2 AND taken = -1",
+                          {task.id, name}));
+      if (!rows.empty()) when = now;
+    }
+    ACLOUD_TRY(const std::int64_t parked, tx.execute("UPDATE tasks SET state = 'waiting', holder = '', "
+                                                     "due = CASE WHEN interrupt <> '' THEN $5 ELSE $4 END "
+                                                     "WHERE id = $1 AND holder = $2 AND attempt = $3",
+                                                     {task.id, holder.instance, task.attempt,
+                                                      store::to_value(when), store::to_value(now)}));
+    if (parked == 1) return {};
+    return fail(ErrorCode::conflict, "task {} is another server's by now", task.id);
+  }));
+  changed_();
+  co_return Result<>();
+}
+
+Task<Result<>> StoreJournal::end(Ending ending) {
+  ACLOUD_CO_CHECK(co_await database_.write_durably([task = task_, holder = holder_,
+                                                    ending = std::move(ending),
+                                                    now = clock_.now()](store::Transaction& tx) -> Result<> {
+    const auto text = [](const std::string& value) { return store::Value(value); };
+    ACLOUD_TRY(
+        const std::int64_t ended,
+        tx.execute(
+            "UPDATE tasks SET state = $4, holder = '', due = NULL, ended = $5, result = $6, error_code = $7, "
+            "error_message = $8 WHERE id = $1 AND holder = $2 AND attempt = $3",
+            {task.id, holder.instance, task.attempt, tables::name_of(ending.state), store::to_value(now),
+             ending.result.is_null()
+                 ? store::Value()
+                 : text(ending.result.dump(-1, ' ', false, OrderedJson::error_handler_t::replace)),
+             ending.error ? text(ending.error->code) : store::Value(),
+             ending.error ? text(to_valid_utf8(ending.error->message)) : store::Value()}));
+    if (ended == 1) return {};
+    return fail(ErrorCode::conflict, "task {} is another server's by now", task.id);
+  }));
+  changed_();
+  co_return Result<>();
+}
+
+}  // namespace acloud::task

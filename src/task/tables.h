@@ -1,0 +1,116 @@
+// Tasks and their journals as tables.
+//
+// A task's row has `due`: when a server may take it up. A queued task is due at once, a waiting one when its
+// time comes, and one that runs when its server's lease is over, so that a task whose server was killed comes
+// back by itself; a task that has ended is never due. Every entry of the journal is written in a transaction
+// that first sees the lease still held: a server that was thought dead and is not can't write beside the one
+// that took over.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kernel/grant.h"
+#include "store/database.h"
+#include "task/drive.h"
+
+namespace acloud::task {
+
+// Whose a task is: the rights that it was asked for with.
+struct Owner {
+  std::string workspace, principal, key;
+  std::vector<kernel::Grant> grants;
+  static constexpr auto schema = fields(field("workspace", &Owner::workspace, "The workspace."),
+                                        field("principal", &Owner::principal, "Who."),
+                                        field("key", &Owner::key, "The key that was used."),
+                                        field("grants", &Owner::grants, "What it leaves."));
+};
+
+struct NewTask {
+  std::string id;
+  Owner owner;
+  std::string spec_json, tools_json;
+  std::string goal;
+  std::string secret;  // in the idempotency keys of its steps, so that nobody else can use these first
+  std::int64_t priority = 5;
+  Time created{}, deadline{};
+};
+
+// A task that this server has taken up.
+struct Claimed {
+  std::string id;
+  Owner owner;
+  std::string spec_json, tools_json, secret, interrupt;
+  std::int64_t version = 0, attempt = 1;
+  Time deadline{};
+};
+
+struct Holder {
+  std::string instance;
+  std::chrono::seconds lease{15};
+};
+
+std::vector<store::Migration> migrations();
+Result<> forget_workspace(store::Transaction& transaction, const std::string& workspace);
+
+namespace tables {
+
+Result<> add(store::Transaction& transaction, const NewTask& task, const Owner& owner);
+// Takes up to `most` tasks that are due: those with a higher priority first, a workspace in turn with the
+// others (`running`: how many each has here), and of one workspace the longest due. One that waits long
+// enough comes before any priority.
+Result<std::vector<Claimed>> claim(store::Transaction& transaction, const Holder& holder, Time now,
+                                   std::size_t most, std::map<std::string, std::size_t> running);
+// Keeps the leases of these; gives why any of them is to be interrupted, and "lost" for those that are no
+// longer held.
+Result<std::map<std::string, std::string>> beat(store::Transaction& transaction, const Holder& holder,
+                                                Time now, const std::vector<std::string>& tasks);
+// Of a store that only one server can have open: what an earlier run held is due.
+Result<> take_over(store::Transaction& transaction, const std::string& instance, Time now);
+// When the next task is due; nothing where none is.
+Result<std::optional<Time>> next_due(store::Reader& reader);
+
+// Errors of these: not_found.
+Result<TaskInfo> find(store::Reader& reader, const std::string& workspace, const std::string& id);
+Result<TaskList> list(store::Reader& reader, const std::string& workspace, const ListTasks& request,
+                      const std::string& after);
+Result<TaskInfo> interrupt(store::Transaction& transaction, const std::string& workspace,
+                           const std::string& id, Time now);
+Result<TaskInfo> add_signal(store::Transaction& transaction, const std::string& workspace,
+                            const SignalTask& signal, Time now);
+// Errors: also conflict: it has not failed or been cancelled.
+Result<TaskInfo> retry(store::Transaction& transaction, const std::string& workspace, const std::string& id,
+                       Time now);
+struct Line {
+  Entry entry;
+  Time ended{};
+};
+// The journal of the last attempt from `after` on, at most `most` lines with an outcome.
+Result<std::vector<Line>> lines(store::Reader& reader, const std::string& id, std::int64_t attempt,
+                                std::int64_t after, std::int64_t most);
+
+}  // namespace tables
+
+class StoreJournal final : public Journal {
+ public:
+  // `changed` is called after each entry. All outlive the journal.
+  StoreJournal(store::Database& database, Clock& clock, const Holder& holder, const Claimed& task,
+               std::function<void()> changed)
+      : database_(database), clock_(clock), holder_(holder), task_(task), changed_(std::move(changed)) {}
+
+  Task<Result<std::vector<Entry>>> read() override;
+  Task<Result<>> keep(Entry entry) override;
+  Task<Result<std::optional<Outcome>>> take_signal(Entry entry) override;
+  Task<Result<>> park(Time due, std::vector<std::string> signals) override;
+  Task<Result<>> end(Ending ending) override;
+
+ private:
+  store::Database& database_;
+  Clock& clock_;
+  const Holder& holder_;
+  const Claimed& task_;
+  std::function<void()> changed_;
+};
+
+}  // namespace acloud::task

@@ -1,0 +1,163 @@
+// Claims, leases and journals, on both databases.
+#include "task/tables.h"
+
+#include <gtest/gtest.h>
+
+#include "store/testing/databases.h"
+
+namespace acloud::task {
+namespace {
+
+using std::chrono::seconds;
+
+class TablesTest : public store::testing::OnEachDatabase {
+ protected:
+  void add(const std::string& id, const std::string& workspace = "w", std::int64_t priority = 5) {
+    NewTask made{.id = id,
+                 .owner = {.workspace = workspace, .principal = "root", .key = "key_1", .grants = {}},
+                 .spec_json = "{}",
+                 .tools_json = "[]",
+                 .goal = "do it",
+                 .secret = "s",
+                 .priority = priority,
+                 .created = clock_.now(),
+                 .deadline = clock_.now() + seconds(3600)};
+    ASSERT_TRUE(run(database_.write_durably(
+        [made](store::Transaction& tx) { return tables::add(tx, made, made.owner); })));
+    clock_.advance(std::chrono::milliseconds(1));
+  }
+
+  std::vector<Claimed> claim(const Holder& holder, std::size_t most = 10,
+                             std::map<std::string, std::size_t> running = {}) {
+    return run(database_.write_durably([holder, most, running, now = clock_.now()](store::Transaction& tx) {
+             return tables::claim(tx, holder, now, most, running);
+           }))
+        .value();
+  }
+
+  static std::vector<std::string> ids(const std::vector<Claimed>& claimed) {
+    std::vector<std::string> all;
+    for (const Claimed& each : claimed) all.push_back(each.id);
+    return all;
+  }
+
+  StoreJournal journal(const Holder& holder, const Claimed& task) {
+    return {database_, clock_, holder, task, [] {}};
+  }
+
+  static Entry entry(std::int64_t number, std::string reply) {
+    return {.step = {.number = number, .kind = StepKind::call, .name = "object.put", .input = "{}"},
+            .outcome = Outcome{true, std::move(reply)},
+            .began = {}};
+  }
+
+  State state(const std::string& id) {
+    return run(database_.read([id](store::Reader& reader) { return tables::find(reader, "w", id); }))
+        .value()
+        .state;
+  }
+
+  ManualClock clock_;
+  store::Database& database_ = open(migrations());
+  Holder one_{.instance = "one"};
+  Holder two_{.instance = "two"};
+};
+
+TEST_P(TablesTest, ATaskIsOneServersUntilItsLeaseIsOver) {
+  add("task_a");
+  const auto first = claim(one_);
+  ASSERT_EQ(ids(first), std::vector<std::string>{"task_a"});
+  EXPECT_TRUE(claim(two_).empty());
+  auto old = journal(one_, first.front());
+  EXPECT_TRUE(run(old.keep(entry(0, "0"))));
+  clock_.advance(seconds(16));
+  const auto second = claim(two_);
+  ASSERT_EQ(ids(second), std::vector<std::string>{"task_a"});
+  // The one that was thought dead writes nothing beside the other.
+  EXPECT_EQ(run(old.keep(entry(1, "1"))).error().code(), ErrorCode::conflict);
+  EXPECT_EQ(run(old.end({})).error().code(), ErrorCode::conflict);
+  EXPECT_EQ(run(old.park(clock_.now(), {})).error().code(), ErrorCode::conflict);
+  const auto entries = run(journal(two_, second.front()).read()).value();
+  ASSERT_EQ(entries.size(), 1);
+  EXPECT_EQ(entries.front().outcome->json, "0");
+}
+
+TEST_P(TablesTest, EveryEntryAndEveryBeatKeepsTheLease) {
+  add("task_a");
+  const auto claimed = claim(one_);
+  clock_.advance(seconds(10));
+  EXPECT_TRUE(run(journal(one_, claimed.front()).keep(entry(0, "0"))));
+  clock_.advance(seconds(10));
+  EXPECT_TRUE(claim(two_).empty());
+  const auto told = run(database_.write_durably([this](store::Transaction& tx) {
+    return tables::beat(tx, one_, clock_.now(), {"task_a", "task_gone"});
+  }));
+  EXPECT_EQ(told.value(), (std::map<std::string, std::string>{{"task_gone", "lost"}}));
+  clock_.advance(seconds(10));
+  EXPECT_TRUE(claim(two_).empty());
+}
+
+TEST_P(TablesTest, WorkspacesTakeTurnsAndPrioritiesGoFirstUntilOneHasWaitedLong) {
+  add("task_1", "busy");
+  add("task_2", "busy");
+  add("task_3", "quiet");
+  add("task_4", "busy", 9);
+  EXPECT_EQ(ids(claim(one_, 3, {{"busy", 0}})), (std::vector<std::string>{"task_4", "task_3", "task_1"}));
+  add("task_5", "busy", 9);
+  clock_.advance(std::chrono::minutes(3));
+  EXPECT_EQ(ids(claim(two_, 1, {{"busy", 50}, {"quiet", 60}})).front(), "task_2");
+}
+
+TEST_P(TablesTest, AParkedTaskComesBackForItsSignalAlone) {
+  add("task_a");
+  auto claimed = claim(one_);
+  auto journal_of = journal(one_, claimed.front());
+  EXPECT_TRUE(run(journal_of.park(clock_.now() + seconds(1000), {"go"})));
+  EXPECT_EQ(state("task_a"), State::waiting);
+  EXPECT_TRUE(claim(one_).empty());
+  EXPECT_TRUE(run(database_.write_durably([this](store::Transaction& tx) {
+    return tables::add_signal(tx, "w", {.id = "task_a", .name = "go", .value = 7}, clock_.now());
+  })));
+  claimed = claim(two_);
+  ASSERT_EQ(claimed.size(), 1);
+  auto next = journal(two_, claimed.front());
+  Entry wait{.step = {.number = 3, .kind = StepKind::signal, .name = "go", .input = "{}"},
+             .outcome = {},
+             .began = {}};
+  EXPECT_EQ(run(next.take_signal(wait)).value()->json, R"({"value":7})");
+  EXPECT_FALSE(run(next.take_signal(wait)).value()) << "a signal was taken twice";
+  EXPECT_EQ(run(next.read()).value().back().outcome->json, R"({"value":7})");
+}
+
+TEST_P(TablesTest, WhatComesWhileATaskIsBeingParkedIsNotSleptThrough) {
+  add("task_a");
+  const auto claimed = claim(one_);
+  EXPECT_TRUE(run(database_.write_durably([this](store::Transaction& tx) {
+    return tables::add_signal(tx, "w", {.id = "task_a", .name = "go", .value = {}}, clock_.now());
+  })));
+  EXPECT_TRUE(run(journal(one_, claimed.front()).park(clock_.now() + seconds(1000), {"go"})));
+  EXPECT_EQ(claim(one_).size(), 1);
+}
+
+TEST_P(TablesTest, ARetryIsAnAttemptOfItsOwn) {
+  add("task_a");
+  const auto claimed = claim(one_);
+  auto first = journal(one_, claimed.front());
+  EXPECT_TRUE(run(first.keep(entry(0, "0"))));
+  const auto again = [this](store::Transaction& tx) {
+    return tables::retry(tx, "w", "task_a", clock_.now());
+  };
+  EXPECT_EQ(run(database_.write_durably(again)).error().code(), ErrorCode::conflict);
+  EXPECT_TRUE(run(first.end({.state = State::failed, .result = {}, .error = TaskFailure{"limit", "so"}})));
+  EXPECT_TRUE(claim(two_).empty());
+  EXPECT_TRUE(run(database_.write_durably(again)));
+  const auto second = claim(two_);
+  ASSERT_EQ(second.size(), 1);
+  EXPECT_EQ(second.front().attempt, 2);
+  EXPECT_TRUE(run(journal(two_, second.front()).read()).value().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Databases, TablesTest, store::testing::each_database(), store::testing::name_of);
+
+}  // namespace
+}  // namespace acloud::task

@@ -1,0 +1,192 @@
+#include "task/task_service.h"
+
+#include "task/events.h"
+#include "task/performer.h"
+
+namespace acloud::task {
+namespace {
+
+using kernel::Context;
+
+constexpr std::chrono::seconds kLookAgain{2};  // where a task runs on another server, nobody tells
+constexpr std::array<std::string_view, 4> kKinds{"sandbox", "database", "bucket", "queue"};
+
+std::unexpected<Error> wrong(std::string_view field, std::string_view what) {
+  return std::unexpected(Error(ErrorCode::invalid_argument, fmt::format("{}: {}", field, what))
+                             .with_detail("field", std::string(field)));
+}
+
+Result<> check_files(const std::vector<TaskFile>& files, std::string_view where) {
+  for (const TaskFile& file : files) {
+    const int forms =
+        int{file.content.has_value()} + int{file.content_base64.has_value()} + int{file.object.has_value()};
+    if (forms != 1)
+      return wrong(where, fmt::format("{} must have one of content, content_base64 and object", file.path));
+  }
+  return {};
+}
+
+Result<> check(const RunTask& request) {
+  if (request.agent && request.program) return wrong("program", "a task has an agent or a program, not both");
+  if (!request.program && request.goal.empty()) return wrong("goal", "must say what an agent shall do");
+  if (request.agent) {
+    const auto* name = std::get_if<std::string>(&*request.agent);
+    if (name != nullptr && *name != "default")
+      return fail(ErrorCode::not_found,
+                  "no agent {}; there is \"default\", or describe one in place of its name", *name);
+  }
+  const Resources& resources = request.resources;
+  if (!resources.sandbox.is_null() && !resources.sandbox.is_object())
+    return wrong("resources.sandbox", "must be an object with the fields of sandbox.create");
+  const auto metadata =
+      resources.sandbox.is_object() ? resources.sandbox.find("metadata") : resources.sandbox.end();
+  if (resources.sandbox.is_object() && metadata != resources.sandbox.end() && !metadata->is_object())
+    return wrong("resources.sandbox.metadata", "must be an object");
+  ACLOUD_CHECK(check_files(resources.files, "resources.files"));
+  if (request.program) ACLOUD_CHECK(check_files(request.program->files, "program.files"));
+  for (const std::string& kind : resources.keep) {
+    if (std::ranges::find(kKinds, kind) == kKinds.end())
+      return wrong("resources.keep", fmt::format("{} is not one of {}", kind, fmt::join(kKinds, ", ")));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Tool>> TaskService::tools_for(const RunTask& request) {
+  std::call_once(offered_once_, [this] {
+    offered_ = offer_();
+    for (Tool& own : own_tools()) offered_.push_back(std::move(own));
+  });
+  const auto* agent = request.agent ? std::get_if<Agent>(&*request.agent) : nullptr;
+  std::vector<std::string> patterns = request.tools;
+  if (patterns.empty() && agent != nullptr) patterns = agent->tools;
+  if (patterns.empty()) patterns = default_tools(request);
+  const bool sandbox = !request.resources.sandbox.is_null() || !request.resources.files.empty();
+  return choose_tools(offered_, patterns, sandbox);
+}
+
+Task<Result<TaskInfo>> TaskService::run(Context& context, RunTask request) {
+  ACLOUD_CO_CHECK(check(request));
+  ACLOUD_CO_TRY(const std::vector<Tool> tools, tools_for(request));
+  const kernel::Caller& caller = context.caller;
+  NewTask made{.id = "task_" + context.random.hex(10),
+               .owner = {.workspace = caller.workspace,
+                         .principal = caller.principal,
+                         .key = caller.key,
+                         .grants = caller.grants},
+               .spec_json = encode(request),
+               .tools_json = to_text(tools),
+               .goal = request.goal,
+               .secret = context.random.hex(8),
+               .priority = request.priority,
+               .created = context.clock.now(),
+               .deadline = {}};
+  made.deadline = made.created + request.deadline;
+  if (made.spec_json.size() > kSpecMost) {
+    co_return fail(ErrorCode::too_large,
+                   "a task's request may have {} bytes; put large files into a bucket and name "
+                   "them as objects",
+                   kSpecMost);
+  }
+  auto info = co_await context.commit(
+      [made, budget = request.budget, set = &set_budget_](store::Transaction& tx) -> Result<TaskInfo> {
+        ACLOUD_CHECK(tables::add(tx, made, made.owner));
+        if (budget) ACLOUD_CHECK((*set)(tx, made.owner.workspace, made.id, *budget, made.created));
+        return tables::find(tx, made.owner.workspace, made.id);
+      });
+  if (info) runner_->wake();
+  co_return info;
+}
+
+Task<Result<TaskInfo>> TaskService::get(Context& context, TaskName request) {
+  co_return co_await context.read_here(
+      [workspace = context.workspace(), id = request.id](store::Reader& reader) {
+        return tables::find(reader, workspace, id);
+      });
+}
+
+Task<Result<TaskList>> TaskService::list(Context& context, ListTasks request) {
+  ACLOUD_CO_TRY(const std::string after, kernel::from_cursor(request.cursor));
+  co_return co_await context.read([workspace = context.workspace(), request, after](store::Reader& reader) {
+    return tables::list(reader, workspace, request, after);
+  });
+}
+
+Task<Result<TaskEvents>> TaskService::events(Context& context, FollowTask request) {
+  TaskEvents reply{.id = request.id, .state = State::queued, .items = {}};
+  kernel::EventSink* sink = context.events();
+  std::int64_t after = request.after;
+  bool began = after >= 0;
+  for (;;) {
+    Board::Watch watch(board_, request.id);
+    struct Seen {
+      TaskInfo task;
+      std::vector<tables::Line> lines;
+    };
+    ACLOUD_CO_TRY(const Seen seen, co_await context.read([workspace = context.workspace(), id = request.id,
+                                                          after](store::Reader& reader) -> Result<Seen> {
+      ACLOUD_TRY(TaskInfo task, tables::find(reader, workspace, id));
+      ACLOUD_TRY(auto lines, tables::lines(reader, id, task.attempt, after, kLinesAtOnce));
+      return Seen{std::move(task), std::move(lines)};
+    }));
+    reply.state = seen.task.state;
+    std::vector<Event> events;
+    if (!began && seen.task.started) events.push_back(run_started(seen.task));
+    began = began || seen.task.started;
+    // Steps side by side end in any order; they are told in the order of their numbers.
+    bool open = false;
+    for (const tables::Line& line : seen.lines) {
+      open = !line.entry.outcome && !has_ended(seen.task.state);
+      if (open) break;
+      after = line.entry.step.number;
+      if (!line.entry.outcome) continue;
+      for (Event& event : events_of(request.id, line)) events.push_back(std::move(event));
+    }
+    const bool whole = open || std::ssize(seen.lines) < kLinesAtOnce;
+    const bool over = whole && has_ended(seen.task.state);
+    if (over) events.push_back(run_ended(seen.task));
+    for (Event& event : events) {
+      std::string data = event.data.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+      if (sink == nullptr) {
+        ACLOUD_CO_TRY(Json item, parse_json(data));
+        reply.items.push_back(std::move(item));
+      } else {
+        ACLOUD_CO_CHECK(co_await sink->emit(event.name, std::move(data)));
+      }
+    }
+    if (over || (sink == nullptr && whole)) co_return reply;
+    if (whole) ACLOUD_CO_CHECK(co_await watch.wait(kLookAgain));
+  }
+}
+
+Task<Result<TaskInfo>> TaskService::signal(Context& context, SignalTask request) {
+  auto info = co_await context.commit(
+      [workspace = context.workspace(), request, now = context.clock.now()](store::Transaction& tx) {
+        return tables::add_signal(tx, workspace, request, now);
+      });
+  if (info) runner_->wake();
+  co_return info;
+}
+
+Task<Result<TaskInfo>> TaskService::cancel(Context& context, TaskName request) {
+  auto info = co_await context.commit(
+      [workspace = context.workspace(), id = request.id, now = context.clock.now()](store::Transaction& tx) {
+        return tables::interrupt(tx, workspace, id, now);
+      });
+  if (info) {
+    runner_->interrupt(request.id);
+    runner_->wake();
+  }
+  co_return info;
+}
+
+Task<Result<TaskInfo>> TaskService::retry(Context& context, TaskName request) {
+  auto info =
+      co_await context.commit([workspace = context.workspace(), id = request.id, now = context.clock.now()](
+                                  store::Transaction& tx) { return tables::retry(tx, workspace, id, now); });
+  if (info) runner_->wake();
+  co_return info;
+}
+
+}  // namespace acloud::task

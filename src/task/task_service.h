@@ -1,0 +1,45 @@
+// The work of product `task`: what people and agents ask of tasks. The Runner does the tasks themselves.
+#pragma once
+
+#include "kernel/call_path.h"
+#include "task/runner.h"
+
+namespace acloud::task {
+
+class TaskService {
+ public:
+  static constexpr std::size_t kSpecMost = 32 << 20;  // bytes of a request, its files with it
+  static constexpr std::int64_t kLinesAtOnce = 200;
+
+  // Sets a budget of a task, in the transaction that makes it.
+  using SetBudget = std::function<Result<>(store::Transaction&, const std::string& workspace,
+                                           const std::string& task, const std::string& limit, Time now)>;
+
+  // What agents may call at all; asked for once, with the first task.
+  using Offer = std::function<std::vector<Tool>()>;
+
+  TaskService(Board& board, SetBudget set_budget) : board_(board), set_budget_(std::move(set_budget)) {}
+  void offer(Offer offer) { offer_ = std::move(offer); }
+  // To be called before the first call.
+  void connect(Runner& runner) { runner_ = &runner; }
+
+  Task<Result<TaskInfo>> run(kernel::Context& context, RunTask request);
+  Task<Result<TaskInfo>> get(kernel::Context& context, TaskName request);
+  Task<Result<TaskList>> list(kernel::Context& context, ListTasks request);
+  Task<Result<TaskEvents>> events(kernel::Context& context, FollowTask request);
+  Task<Result<TaskInfo>> signal(kernel::Context& context, SignalTask request);
+  Task<Result<TaskInfo>> cancel(kernel::Context& context, TaskName request);
+  Task<Result<TaskInfo>> retry(kernel::Context& context, TaskName request);
+
+ private:
+  Result<std::vector<Tool>> tools_for(const RunTask& request);
+
+  Offer offer_;
+  std::once_flag offered_once_;
+  std::vector<Tool> offered_;
+  Board& board_;
+  SetBudget set_budget_;
+  Runner* runner_ = nullptr;
+};
+
+}  // namespace acloud::task

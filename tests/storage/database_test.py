@@ -1,0 +1,489 @@
+"""Product database: what it does, and the walls around SQL from strangers."""
+
+import base64
+import os
+import signal
+import sqlite3
+import threading
+import time
+import unittest
+
+from support.postgres import Postgres
+from support.server import Server
+
+
+class Databases(unittest.TestCase):
+    """What holds for either engine."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server().start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+
+    def make(self, name, key=None):
+        reply = self.server.call("database.create", {"name": name}, key=key)
+        self.assertEqual(reply.status, 200, reply.body)
+        return name
+
+    def query(self, name, sql, params=None, key=None, **more):
+        arguments = {"name": name, "sql": sql, **more}
+        if params is not None:
+            arguments["params"] = params
+        return self.server.call("database.query", arguments, key=key)
+
+    def rows(self, name, sql, params=None, **more):
+        reply = self.query(name, sql, params, **more)
+        self.assertEqual(reply.status, 200, reply.body)
+        return reply.json["rows"]
+
+    def test_what_is_inserted_is_selected(self):
+        name = self.make("round-trip")
+        made = self.query(name, "CREATE TABLE t (city TEXT, n INTEGER)").json
+        self.assertEqual((made["columns"], made["rows"]), ([], []))
+        added = self.query(name, "INSERT INTO t VALUES ('Oslo', 3), ('Lima', 4)").json
+        self.assertEqual((added["columns"], added["rows"], added["rows_affected"]), ([], [], 2))
+        asked = self.query(name, "SELECT city, n FROM t ORDER BY n DESC").json
+        self.assertEqual(asked, {"columns": ["city", "n"], "rows": [["Lima", 4], ["Oslo", 3]]})
+        self.assertEqual(self.query(name, "UPDATE t SET n = n + 1 WHERE n > 3").json["rows_affected"], 1)
+        self.assertEqual(self.rows(name, "SELECT SUM(n) FROM t"), [[8]])
+
+    def test_values_travel_beside_the_sql(self):
+        name = self.make("params")
+        self.query(name, "CREATE TABLE p (a TEXT, b BIGINT, c DOUBLE PRECISION)")
+        hostile = "'); DROP TABLE p; --"
+        self.query(name, "INSERT INTO p VALUES ($1, $2, $3)", [hostile, 2**53 + 1, 0.1])
+        self.query(name, "INSERT INTO p VALUES ($3, $1, $2)", [7, 2.5, None])
+        self.assertEqual(self.rows(name, "SELECT a, b, c FROM p ORDER BY b DESC"),
+                         [[hostile, 2**53 + 1, 0.1], [None, 7, 2.5]])
+        for sql, params in (("SELECT $1", []), ("SELECT $1", ["1", "2"]), ("SELECT 1; SELECT $1", ["1"])):
+            self.assertEqual(self.query(name, sql, params).code, "invalid_argument", sql)
+
+    def test_several_statements_are_all_done_or_none(self):
+        name = self.make("script")
+        self.assertEqual(self.rows(name, "CREATE TABLE s (n INTEGER PRIMARY KEY); INSERT INTO s VALUES (1), (2); "
+                                         "SELECT COUNT(*) FROM s;"), [[2]])
+        broken = self.query(name, "INSERT INTO s VALUES (3); INSERT INTO s VALUES (1)")
+        self.assertEqual((broken.status, broken.code), (409, "conflict"))
+        self.assertEqual(self.rows(name, "SELECT COUNT(*) FROM s"), [[2]])
+        self.assertEqual(self.query(name, "INSERT INTO s VALUES (4); SELECT * FROM nowhere").code, "invalid_argument")
+        self.assertEqual(self.rows(name, "SELECT COUNT(*) FROM s"), [[2]])
+
+    def test_a_transaction_of_its_own_must_end(self):
+        name = self.make("transactions")
+        self.query(name, "CREATE TABLE t (n INTEGER)")
+        self.assertEqual(self.query(name, "BEGIN; INSERT INTO t VALUES (1); COMMIT").status, 200)
+        self.assertEqual(self.query(name, "BEGIN; INSERT INTO t VALUES (2)").code, "invalid_argument")
+        self.assertEqual(self.query(name, "BEGIN").code, "invalid_argument")
+        self.assertEqual(self.rows(name, "SELECT n FROM t"), [[1]])
+
+    def test_wrong_sql_says_what_is_wrong(self):
+        name = self.make("wrong")
+        missing = self.query(name, "SELECT * FROM nowhere")
+        self.assertEqual((missing.status, missing.code), (400, "invalid_argument"))
+        self.assertIn("nowhere", missing.json["error"]["message"])
+        for sql in ("", "  ", "-- nothing", ";;", "SELEC 1", "SELECT 'a"):
+            self.assertEqual(self.query(name, sql).code, "invalid_argument", sql)
+        self.assertEqual(self.query(name, "SELECT 1" + " " * (1 << 20)).code, "invalid_argument")
+
+    def test_rows_are_bounded_and_say_so(self):
+        name = self.make("bounded")
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n"
+        first = self.query(name, numbers, limit=10).json
+        self.assertEqual((len(first["rows"]), first["truncated"]), (10, True))
+        default = self.query(name, numbers).json
+        self.assertEqual((len(default["rows"]), default["truncated"]), (1000, True))
+        self.assertEqual(len(self.query(name, numbers, limit=10000).json["rows"]), 10000)
+        self.assertEqual(self.query(name, numbers, limit=10001).code, "invalid_argument")
+        self.assertNotIn("truncated", self.query(name, "SELECT 1").json)
+
+    def test_names_are_listed_unique_and_checked(self):
+        self.make("a-name")
+        self.assertEqual(self.server.call("database.create", {"name": "a-name"}).code, "conflict")
+        names = [item["name"] for item in self.server.call("database.list", {"limit": 1000}).json["items"]]
+        self.assertIn("a-name", names)
+        self.assertEqual(names, sorted(names))
+        for name in ("", "../x", "a/b", "-x", "x" * 64, "a b", "é"):
+            self.assertEqual(self.server.call("database.create", {"name": name}).code, "invalid_argument", name)
+        gone = self.query("nowhere", "SELECT 1")
+        self.assertEqual((gone.status, gone.code), (404, "not_found"))
+
+    def test_get_tells_the_tables(self):
+        name = self.make("told")
+        self.query(name, "CREATE TABLE b (x INTEGER, y TEXT); CREATE TABLE a (z TEXT); CREATE VIEW v AS SELECT x FROM b")
+        info = self.server.call("database.get", {"name": name}).json
+        tables = {table["name"]: [column["name"] for column in table["columns"]] for table in info["tables"]}
+        self.assertEqual(tables, {"a": ["z"], "b": ["x", "y"], "v": ["x"]})
+        self.assertEqual(info["engine"], self.engine)
+
+    engine = "sqlite"
+
+    def test_deleted_is_gone_with_what_it_held(self):
+        name = self.make("gone")
+        self.query(name, "CREATE TABLE t (n INTEGER)")
+        before = self.stored()
+        self.assertEqual(self.server.call("database.delete", {"name": name}).status, 200)
+        self.assertEqual(self.query(name, "SELECT 1").code, "not_found")
+        self.assertEqual(self.server.call("database.delete", {"name": name}).code, "not_found")
+        self.wait_until(lambda: len(self.stored()) < len(before))
+        self.make(name)
+        self.assertEqual(self.query(name, "SELECT * FROM t").code, "invalid_argument")
+
+    def stored(self):
+        """What the engine has: a set of something for each database that was used."""
+        return {os.path.join(folder, file) for folder, _, files in os.walk(os.path.join(self.server.data, "databases"))
+                for file in files if file.endswith(".db")}
+
+    def wait_until(self, holds):
+        deadline = time.monotonic() + 20
+        while not holds():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+
+    def test_a_workspace_sees_nothing_of_another(self):
+        name = self.make("walled")
+        self.query(name, "CREATE TABLE secrets (s TEXT); INSERT INTO secrets VALUES ('hidden')")
+        made = self.server.call("workspace.create", {"name": f"other-{time.monotonic_ns()}"}).json
+        other = self.server.call("key.create", {"name": "k", "workspace": made["id"]}).json["key"]
+        for operation, arguments in (("database.query", {"name": name, "sql": "SELECT * FROM secrets"}),
+                                     ("database.get", {"name": name}), ("database.delete", {"name": name})):
+            reply = self.server.call(operation, arguments, key=other)
+            self.assertEqual(reply.code, "not_found", operation)
+        self.assertEqual(self.server.call("database.list", key=other).json["items"], [])
+        self.make(name, key=other)
+        self.assertEqual(self.query(name, "SELECT * FROM secrets", key=other).code, "invalid_argument")
+        self.assertEqual(self.query(name, "CREATE TABLE t (n INTEGER)", key=other).status, 200)
+        before = len(self.stored())
+        self.assertEqual(self.server.call("workspace.delete", {"id": made["id"]}).status, 200)
+        self.server.restart()  # which sweeps
+        self.wait_until(lambda: len(self.stored()) < before)
+        self.assertEqual(self.rows(name, "SELECT s FROM secrets"), [["hidden"]])
+
+    def test_grants_name_databases(self):
+        self.make("granted")
+        self.make("not-granted")
+        grant = {"operations": ["database.query"], "resources": ["database/granted"]}
+        key = self.server.call("key.create", {"name": "narrow", "grant": grant}).json["key"]
+        self.assertEqual(self.query("granted", "SELECT 1", key=key).status, 200)
+        self.assertEqual(self.query("not-granted", "SELECT 1", key=key).code, "permission_denied")
+
+    def test_a_query_ends_at_its_time_and_others_go_on(self):
+        name = self.make("forever")
+        self.query(name, "CREATE TABLE t (n INTEGER)")
+        endless = self.endless()
+        began = time.monotonic()
+        slow = []
+        threads = [threading.Thread(target=lambda: slow.append(self.query(name, endless, timeout_s=2)))
+                   for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        made = self.server.call("workspace.create", {"name": f"beside-{time.monotonic_ns()}"}).json
+        other = self.server.call("key.create", {"name": "k", "workspace": made["id"]}).json["key"]
+        self.make("quick", key=other)
+        self.assertEqual(self.query("quick", "SELECT 1", key=other).status, 200)
+        self.assertLess(time.monotonic() - began, 2)
+        for thread in threads:
+            thread.join()
+        self.assertEqual([(r.status, r.code) for r in slow], [(504, "deadline_exceeded")] * 3)
+        self.assertLess(time.monotonic() - began, 15)
+        self.assertEqual(self.rows(name, "SELECT COUNT(*) FROM t"), [[0]])
+
+    def endless(self):
+        return ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+                "INSERT INTO t SELECT i FROM n WHERE i < 0")
+
+    def test_what_was_acknowledged_survives_kill(self):
+        name = self.make("durable")
+        self.query(name, "CREATE TABLE t (n INTEGER PRIMARY KEY)")
+        acknowledged, stop = [], threading.Event()
+
+        def write(worker):
+            for i in range(1000):
+                if stop.is_set():
+                    return
+                try:
+                    reply = self.query(name, "INSERT INTO t VALUES ($1)", [worker * 1000 + i])
+                    if reply.status == 200:
+                        acknowledged.append(worker * 1000 + i)
+                except OSError:
+                    return
+        writers = [threading.Thread(target=write, args=(i,)) for i in range(2)]
+        for writer in writers:
+            writer.start()
+        self.wait_until(lambda: len(acknowledged) > 20)
+        self.server.stop(kill=True)
+        stop.set()
+        for writer in writers:
+            writer.join()
+        self.server.start()
+        there = {row[0] for row in self.rows(name, "SELECT n FROM t", limit=10000)}
+        self.assertEqual(set(acknowledged) - there, set())
+
+
+class DatabasesOnPostgres(Databases):
+    engine = "postgres"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.postgres = Postgres().__enter__()
+        config = f'[store]\nurl = "{cls.postgres.new_database("databases")}"\n'
+        cls.server = Server(config=config).start()
+        cls.second = Server(config=config).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.second.__exit__()
+        super().tearDownClass()
+        cls.postgres.__exit__()
+
+    def stored(self):
+        return set(self.postgres.ask("postgres", "SELECT datname FROM pg_database WHERE datname LIKE 'acloud%'"))
+
+    def test_a_workspace_sees_nothing_of_another(self):
+        self.wait_until = lambda holds: None  # other servers' databases are swept after ten minutes
+        super().test_a_workspace_sees_nothing_of_another()
+
+    def test_two_servers_share_a_database(self):
+        name = self.make("shared")
+        self.query(name, "CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (7)")
+        there = self.second.call("database.query", {"name": name, "sql": "SELECT n FROM t"})
+        self.assertEqual(there.json["rows"], [[7]], there.body)
+
+    def test_values_of_every_kind(self):
+        name = self.make("kinds")
+        sql = ("SELECT NULL, 1, 9223372036854775807, 0.5::float8, 'é', '\\x00ff'::bytea, 'NaN'::float8, true, "
+               "1.25::numeric, 123456789012345678901234567890::numeric, '{\"a\":[1]}'::jsonb, date '2026-11-27'")
+        self.assertEqual(self.rows(name, sql), [[None, 1, 2**63 - 1, 0.5, "é", {"base64": "AP8="}, "NaN", True, 1.25,
+                                                 "123456789012345678901234567890", {"a": [1]}, "2026-11-27"]])
+        self.assertEqual(self.rows(name, "SELECT $1::bytea, $2::boolean, $3::text", [{"base64": "AP8="}, True, None]),
+                         [[{"base64": "AP8="}, True, None]])
+        for wrong in ([1], {"a": 1}, {"base64": "%"}, "a\u0000b"):
+            self.assertEqual(self.query(name, "SELECT $1", [wrong]).code, "invalid_argument", wrong)
+
+    def test_walls(self):
+        name = self.make("walls")
+        self.query(name, "CREATE TABLE lines (line TEXT)")
+        for sql in ("COPY lines FROM '/etc/passwd'", "COPY lines TO '/tmp/acloud-wall'", "COPY lines FROM STDIN",
+                    "COPY lines TO STDOUT", "COPY lines FROM PROGRAM 'id'", "SELECT pg_read_file('/etc/passwd')",
+                    "SELECT lo_import('/etc/passwd')", "CREATE DATABASE other", "CREATE ROLE other",
+                    "CREATE EXTENSION dblink", "CREATE EXTENSION postgres_fdw", "SET ROLE acloud",
+                    "SET SESSION AUTHORIZATION acloud", "ALTER ROLE CURRENT_USER SUPERUSER",
+                    "SELECT * FROM databases.public.databases", "ALTER SYSTEM SET fsync = off",
+                    "SELECT rolpassword FROM pg_authid", "LOAD 'plpgsql_check'", "DO $$ BEGIN EXECUTE 'RESET ROLE; "
+                    "CREATE ROLE other'; END $$"):
+            reply = self.query(name, sql)
+            self.assertEqual((reply.status, reply.code), (400, "invalid_argument"), (sql, reply.body))
+        who = self.rows(name, "SELECT current_user, session_user; RESET ROLE; SELECT current_user = session_user, "
+                              "(SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = current_user)")
+        self.assertEqual(who, [[True, False]])
+        self.query(name, "SET search_path = nowhere; SET statement_timeout = 0")
+        self.assertEqual(self.rows(name, "SHOW search_path"), [['"$user", public']])
+        began = time.monotonic()
+        slept = self.query(name, "SET statement_timeout = 0; SELECT pg_sleep(60)", timeout_s=1)
+        self.assertEqual(slept.code, "deadline_exceeded")
+        self.assertLess(time.monotonic() - began, 10)
+
+
+class Walls(unittest.TestCase):
+    """What SQL from strangers can't do to a server that keeps databases itself."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server().start()
+        cls.server.call("database.create", {"name": "w"})
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+
+    def query(self, sql, params=None, **more):
+        began = time.monotonic()
+        arguments = {"name": "w", "sql": sql, "params": params or [], **more}
+        reply = self.server.call("database.query", arguments)
+        self.assertLess(time.monotonic() - began, 15, sql[:100])
+        return reply
+
+    def tearDown(self):
+        alive = self.query("SELECT 1")
+        self.assertEqual(alive.json["rows"], [[1]], alive.body)
+        self.assertEqual(self.server.request("GET", "/healthz", key="").status, 200)
+
+    def test_nothing_reaches_another_file(self):
+        target = os.path.join(self.server.data, "acloud.db")
+        for sql in (f"ATTACH '{target}' AS other", "ATTACH ':memory:' AS m", f"VACUUM INTO '{self.server.data}/copy.db'",
+                    "VACUUM", "SELECT load_extension('/lib/x86_64-linux-gnu/libc.so.6')",
+                    "SELECT load_extension('x', 'y')", "CREATE VIRTUAL TABLE c USING csv(filename='/etc/passwd')",
+                    "CREATE VIRTUAL TABLE z USING zipfile('/etc/passwd')", "DETACH main",
+                    "SELECT readfile('/etc/passwd')", "SELECT writefile('/tmp/acloud-wall', 'x')",
+                    "SELECT fts3_tokenizer('simple')", "SELECT * FROM fsdir('/')"):
+            reply = self.query(sql)
+            self.assertEqual((reply.status, reply.code), (400, "invalid_argument"), (sql, reply.body))
+        self.assertFalse(os.path.exists(os.path.join(self.server.data, "copy.db")))
+
+    def test_nothing_changes_how_the_file_is_kept(self):
+        for sql in ("PRAGMA journal_mode=DELETE", "PRAGMA journal_mode", "PRAGMA synchronous=OFF",
+                    "PRAGMA writable_schema=ON", "PRAGMA max_page_count=1000000000", "PRAGMA page_size=512",
+                    "PRAGMA temp_store=MEMORY", "PRAGMA temp_store_directory='/tmp'", "PRAGMA cache_size=1000000",
+                    "PRAGMA mmap_size=1000000", "PRAGMA locking_mode=EXCLUSIVE", "PRAGMA schema_version=7",
+                    "PRAGMA trusted_schema=ON", "PRAGMA hard_heap_limit=0", "PRAGMA threads=8",
+                    "PRAGMA wal_checkpoint", "PRAGMA encoding='UTF-16'", "PRAGMA busy_timeout=1", "PRAGMA analysis_limit=0",
+                    "SELECT * FROM pragma_journal_mode", "SELECT * FROM pragma_database_list"):
+            reply = self.query(sql)
+            self.assertEqual((reply.status, reply.code), (400, "invalid_argument"), (sql, reply.body))
+
+    def test_the_schema_table_is_not_written(self):
+        self.query("CREATE TABLE IF NOT EXISTS kept (n INTEGER)")
+        for sql in ("DELETE FROM sqlite_master", "UPDATE sqlite_schema SET sql = 'x'",
+                    "INSERT INTO sqlite_master VALUES ('table', 'x', 'x', 0, 'CREATE TABLE x (a)')",
+                    "DROP TABLE sqlite_master", "PRAGMA writable_schema=ON; DELETE FROM sqlite_master",
+                    "UPDATE sqlite_dbpage SET data = zeroblob(4096)"):
+            self.assertEqual(self.query(sql).code, "invalid_argument", sql)
+        self.assertIn(["kept"], self.query("SELECT name FROM sqlite_schema").json["rows"])
+
+    def test_pragmas_that_tell_are_allowed_and_settings_end_with_the_query(self):
+        self.query("CREATE TABLE IF NOT EXISTS told (n INTEGER REFERENCES told (n))")
+        self.assertEqual(self.query("PRAGMA table_info(told)").json["rows"][0][1], "n")
+        self.assertEqual(self.query("PRAGMA integrity_check").json["rows"], [["ok"]])
+        self.assertEqual(self.query("PRAGMA user_version=7").status, 200)
+        self.assertEqual(self.query("PRAGMA user_version").json["rows"], [[7]])
+        self.assertEqual(self.query("PRAGMA foreign_keys=OFF").status, 200)
+        self.assertEqual(self.query("PRAGMA foreign_keys").json["rows"], [[1]])
+        self.assertEqual(self.query("CREATE TEMP TABLE passing (n); INSERT INTO passing VALUES (1); "
+                                    "SELECT * FROM passing").json["rows"], [[1]])
+        self.assertEqual(self.query("SELECT * FROM passing").code, "invalid_argument")
+
+    def test_time_is_bounded(self):
+        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
+        self.assertEqual(self.query(endless, timeout_s=1).code, "deadline_exceeded")
+        # One step that looks at no clock: only the process can be ended.
+        step = "SELECT length(replace(hex(zeroblob(8000000)), '0', '0123456')), " + ", ".join(
+            f"'{'a' * 60000}' LIKE '{'%a' * 400}%b'" for _ in range(2))
+        self.assertEqual(self.query(step, timeout_s=1).code in ("deadline_exceeded", "too_large"), True)
+        self.assertEqual(self.query("SELECT 1", timeout_s=301).code, "invalid_argument")
+
+    def test_memory_is_bounded(self):
+        server_before = self.server.memory()
+        for sql in ("SELECT randomblob(1000000000)", "SELECT length(hex(randomblob(16000000)))",
+                    "SELECT zeroblob(2000000000)",
+                    "SELECT group_concat(hex(zeroblob(2000000))) FROM "
+                    "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100) SELECT i FROM n)",
+                    "SELECT " + ", ".join(["randomblob(15000000)"] * 200)):
+            reply = self.query(sql, timeout_s=10)
+            self.assertEqual(reply.code, "too_large", (sql[:80], reply.body[:300]))
+        self.assertLess(self.server.memory() - server_before, 64 << 20)
+
+    @unittest.skipUnless(os.environ.get("ACLOUD_SOAK"), "a GiB of disk: ACLOUD_SOAK=1")
+    def test_the_file_is_bounded(self):
+        """Takes a GiB of disk for half a minute."""
+        self.query("CREATE TABLE big (b BLOB)")
+        fill = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) "
+                "INSERT INTO big SELECT zeroblob(10000000) FROM n")
+        reply = self.server.call("database.query", {"name": "w", "sql": fill, "timeout_s": 120})
+        self.assertEqual(reply.code, "too_large", reply.body)
+        self.assertEqual(self.query("SELECT COUNT(*) FROM big").json["rows"], [[0]])
+
+    def test_large_and_deep_sql_is_refused_or_run(self):
+        terms = " + ".join(["1"] * 10_000)
+        self.assertEqual(self.query(f"SELECT {terms}").code, "invalid_argument")
+        self.assertEqual(self.query("SELECT " + "(" * 5000 + "1" + ")" * 5000).code, "invalid_argument")
+        self.assertEqual(self.query(" UNION ALL ".join(["SELECT 1"] * 10_000)).code, "invalid_argument")
+        self.assertEqual(self.query("SELECT " + ", ".join(["1"] * 5000)).code, "invalid_argument")
+        joins = ", ".join(f"(SELECT 1) AS t{i}" for i in range(100))
+        self.assertEqual(self.query(f"SELECT * FROM {joins}").code, "invalid_argument")
+        self.assertEqual(self.query("SELECT " + "SELECT " * 100_000).code, "invalid_argument")
+        many = ";".join(["SELECT 1"] * 20_000)
+        self.assertEqual(self.query(many).json["rows"], [[1]])
+
+    def test_a_huge_result_is_cut(self):
+        wide = self.query("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) "
+                          "SELECT hex(zeroblob(500000)) FROM n")
+        self.assertTrue(wide.json["truncated"])
+        self.assertLess(len(wide.body), 5 << 20)
+        self.assertGreaterEqual(len(wide.json["rows"]), 1)
+        one = self.query("SELECT hex(zeroblob(5000000))")
+        self.assertEqual(one.code, "too_large")
+
+    def test_values_of_every_kind(self):
+        values = self.query("SELECT NULL, 1, -9223372036854775808, 0.5, 'é', x'00ff', 9e999, -9e999").json["rows"][0]
+        self.assertEqual(values, [None, 1, -2**63, 0.5, "é", {"base64": "AP8="}, "Infinity", "-Infinity"])
+        raw = base64.b64encode(bytes(range(256))).decode()
+        back = self.query("SELECT $1, typeof($1), $2, ?3", [{"base64": raw}, True, "x"]).json["rows"][0]
+        self.assertEqual(back, [{"base64": raw}, "blob", 1, "x"])
+        for wrong in ([1], {"a": 1}, {"base64": 1}, {"base64": "%"}, 2**64 - 1):
+            self.assertEqual(self.query("SELECT $1", [wrong]).code, "invalid_argument", wrong)
+        for name in (":a", "@a", "$a", "$0"):
+            self.assertEqual(self.query(f"SELECT {name}", ["x"]).code, "invalid_argument", name)
+        broken = self.query("SELECT CAST(x'ff41' AS TEXT)")
+        self.assertEqual(broken.json["rows"], [["\ufffdA"]])
+
+    def workers(self):
+        """The worker processes of the server."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                    parent = int(file.read().rpartition(")")[2].split()[1])
+                if parent == self.server.process.pid:
+                    with open(f"/proc/{pid}/cmdline", "rb") as file:
+                        if b"database-worker" in file.read():
+                            found.append(int(pid))
+            except (OSError, ValueError):
+                continue
+        return found
+
+    def test_a_worker_that_dies_harms_nobody(self):
+        self.query("CREATE TABLE IF NOT EXISTS lives (n INTEGER); INSERT INTO lives VALUES (1)")
+        workers = self.workers()
+        self.assertTrue(workers)
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        replies = [self.query("SELECT COUNT(*) FROM lives") for _ in range(len(workers) + 1)]
+        self.assertEqual(replies[-1].status, 200)
+        self.assertTrue(all(reply.status == 200 or reply.code == "too_large" for reply in replies))
+
+    def test_workers_are_few_confined_and_end(self):
+        threads = [threading.Thread(target=self.query, args=("SELECT 1",)) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        workers = self.workers()
+        self.assertTrue(1 <= len(workers) <= 4, workers)
+        for worker in workers:
+            with open(f"/proc/{worker}/status", encoding="ascii") as file:
+                status = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
+            self.assertEqual((status["Seccomp"], status["NoNewPrivs"]), ("2", "1"))
+
+    def test_two_writers_and_a_reader_beside_them(self):
+        self.query("CREATE TABLE beside (n INTEGER)")
+        failures = []
+
+        def write():
+            for _ in range(20):
+                reply = self.query("INSERT INTO beside SELECT COUNT(*) FROM beside")
+                if reply.status != 200:
+                    failures.append(reply.body)
+        writers = [threading.Thread(target=write) for _ in range(4)]
+        for writer in writers:
+            writer.start()
+        while any(writer.is_alive() for writer in writers):
+            self.assertEqual(self.query("SELECT COUNT(*) FROM beside").status, 200)
+        self.assertEqual(failures, [])
+        self.assertEqual(self.query("SELECT COUNT(*), COUNT(DISTINCT n) FROM beside").json["rows"], [[80, 80]])
+
+    def test_the_file_is_an_ordinary_one(self):
+        self.query("CREATE TABLE plain (n INTEGER); INSERT INTO plain VALUES (42)")
+        files = [os.path.join(folder, file) for folder, _, names in os.walk(os.path.join(self.server.data, "databases"))
+                 for file in names if file.endswith(".db")]
+        self.assertEqual(len(files), 1)
+        self.assertEqual(os.stat(files[0]).st_mode & 0o077, 0)
+        connection = sqlite3.connect(f"file:{files[0]}?mode=ro", uri=True)
+        self.assertEqual(connection.execute("SELECT n FROM plain").fetchall(), [(42,)])
+        self.assertEqual(connection.execute("PRAGMA journal_mode").fetchone(), ("wal",))
+        connection.close()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,70 @@
+"""A model that does what its goal says, for tests of agents: the goal is JSON, {"turns": [[[tool, arguments], ...], ...],
+"answer": text}; each turn is what it calls at once. Which turn it is at it sees from the conversation, as a model does,
+so it says the same again after a crash."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+def reply(body):
+    goal = json.loads(next(message["content"] for message in body["messages"] if message["role"] == "user"))
+    said = sum(message["role"] == "assistant" for message in body["messages"])
+    message = {"role": "assistant", "content": goal.get("answer", "done")}
+    if said < len(goal.get("turns", [])):
+        message["content"] = None
+        message["tool_calls"] = [
+            {"id": f"call_{said}_{i}", "type": "function",
+             "function": {"name": name, "arguments": given if isinstance(given, str) else json.dumps(given)}}
+            for i, (name, given) in enumerate(goal["turns"][said])]
+    elif goal.get("echo"):  # the results of its tools, to see what it was told
+        message["content"] = json.dumps([m["content"] for m in body["messages"] if m["role"] == "tool"])
+    return {"id": "x", "object": "chat.completion", "model": body["model"],
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.requests.append(body)
+        text = json.dumps(reply(body)).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+class Quiet(ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """Clients that are killed are what it is for."""
+
+
+class Scripted:
+    """`with Scripted() as model:`; config() is an acloud.toml that has it as the model `scripted`."""
+
+    def __enter__(self):
+        self.server = Quiet(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.requests = []
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+    @property
+    def requests(self):
+        return self.server.requests
+
+    def config(self):
+        return (f'[[provider]]\nname = "mock"\ndialect = "openai"\nbase_url = "http://127.0.0.1:{self.server.server_port}/v1"\n'
+                'api_key = "env:MOCK_KEY"\n[[model]]\nname = "scripted"\ntargets = [{ provider = "mock", model = "m" }]\n'
+                'price = { input = 1, output = 10 }\n')

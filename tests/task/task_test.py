@@ -1,0 +1,253 @@
+"""Tasks on a running server: agents of a scripted model, programs, rights, resources, cancelling, waiting; and kill -9."""
+
+import json
+import os
+import random
+import time
+import unittest
+
+from support.scripted import Scripted
+from support.server import Server
+
+PATIENCE = 90  # seconds for any one thing, on a machine that does much else
+
+
+class TaskCase(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.model = Scripted().__enter__()
+        cls.server = Server(config=cls.model.config(), environment={"MOCK_KEY": "k"}).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+        cls.model.__exit__()
+
+    def call(self, operation, arguments=None, key=None):
+        reply = self.server.call(operation, arguments or {}, key=key)
+        self.assertEqual(reply.status, 200, reply.body)
+        return reply.json
+
+    def start(self, turns=(), key=None, answer="done", echo=False, **fields):
+        goal = json.dumps({"turns": list(turns), "answer": answer, "echo": echo})
+        return self.call("task.run", {"goal": goal, "model": "scripted", **fields}, key=key)["id"]
+
+    def end_of(self, task, key=None):
+        by = time.monotonic() + PATIENCE
+        while time.monotonic() < by:
+            seen = self.call("task.get", {"id": task}, key=key)
+            if seen["state"] in ("succeeded", "failed", "cancelled"):
+                return seen
+            self.server.call("task.events", {"id": task}, key=key)
+            time.sleep(0.02)
+        self.fail(f"task {task} is still {seen['state']}: {self.call('task.events', {'id': task})['items'][-3:]}")
+
+    def reach(self, task, state):
+        by = time.monotonic() + PATIENCE
+        while (seen := self.call("task.get", {"id": task})["state"]) != state:
+            self.assertLess(time.monotonic(), by, f"task {task} is {seen} instead of {state}")
+            time.sleep(0.02)
+
+    def nothing_left(self):
+        self.assertEqual(self.call("sandbox.list")["items"], [])
+
+    def results(self, task):
+        """What the agent was told by its tools, where it echoes."""
+        return [json.loads(text) for text in json.loads(self.end_of(task)["result"]["answer"])]
+
+
+class Agents(TaskCase):
+    def test_an_agent_works_on_all_its_resources_and_leaves_what_is_kept(self):
+        task = self.start([[["sandbox_exec", {"command": "wc -l < lines.txt"}]],
+                           [["object_put", {"bucket": "agents-own", "key": "n", "content": "3"}],
+                            ["database_query", {"name": "agents_own", "sql": "INSERT INTO t VALUES (3)"}]]],
+                          answer="three", resources={"files": [{"path": "lines.txt", "content": "a\nb\nc\n"}],
+                                                     "bucket": "agents-own", "keep": ["database"],
+                                                     "database": {"name": "agents_own", "sql": ["CREATE TABLE t (x)"]}})
+        ended = self.end_of(task)
+        self.assertEqual((ended["state"], ended["result"]["answer"]), ("succeeded", "three"), ended)
+        self.assertEqual(ended["result"]["kept"], [{"kind": "database", "name": "agents_own"}])
+        self.nothing_left()
+        self.assertEqual(self.server.call("object.list", {"bucket": "agents-own"}).code, "not_found")
+        self.assertEqual(self.call("database.query", {"name": "agents_own", "sql": "SELECT x FROM t"})["rows"], [[3]])
+        events = self.call("task.events", {"id": task})["items"]
+        self.assertEqual((events[0]["type"], events[-1]["type"]), ("RUN_STARTED", "RUN_FINISHED"))
+        told = [json.loads(event["content"]) for event in events if event["type"] == "TOOL_CALL_RESULT"]
+        self.assertEqual(told[0]["stdout"], "3\n")
+        self.assertLessEqual([event["step"] for event in events[1:-1]], sorted(event["step"] for event in events[1:-1]))
+        receipt = self.call("usage.receipt", {"task": task})
+        self.assertEqual([(line["model"], line["calls"], line["tokens"]["output"]) for line in receipt["models"]],
+                         [("scripted", 3, 6)])
+        self.assertEqual(receipt["cost"], "0.00009")  # 30 tokens at 1 and 6 at 10 a million
+        calls = {line["operation"]: line["calls"] for line in receipt["operations"]}
+        self.assertEqual((calls["sandbox.exec"], calls["object.put"], calls["sandbox.kill"]), (1, 1, 1))
+
+    def test_what_can_not_be_had_whole_is_not_had_in_part(self):
+        self.call("object.create_bucket", {"bucket": "taken"})
+        task = self.start(resources={"sandbox": {}, "database": {"name": "half"}, "bucket": "taken"})
+        ended = self.end_of(task)
+        self.assertEqual((ended["state"], ended["error"]["code"]), ("failed", "conflict"), ended)
+        self.nothing_left()
+        self.assertEqual(self.server.call("database.query", {"name": "half", "sql": "SELECT 1"}).code, "not_found")
+
+    def test_calls_that_can_not_be_made_are_answered_with_what_is_wrong(self):
+        task = self.start([[["sandbox_exec", "{"], ["sandbox_fly", {}], ["sandbox_exec", {"command": 7}]]], echo=True,
+                          resources={"sandbox": {}}, tools=["sandbox.exec"])
+        codes = [result["error"]["code"] for result in self.results(task)]
+        self.assertEqual(codes, ["invalid_argument", "not_found", "invalid_argument"])
+
+    def test_an_agent_that_repeats_itself_is_stopped(self):
+        task = self.start([[["sandbox_exec", {"command": "true; echo"}]]] * 40, resources={"sandbox": {}},
+                          tools=["sandbox.list"])
+        ended = self.end_of(task)
+        self.assertEqual((ended["state"], ended["error"]["code"]), ("failed", "loop"), ended)
+        self.nothing_left()
+
+    def test_a_model_gets_the_tools_that_were_chosen_and_no_sandbox_but_its_own(self):
+        other = self.call("sandbox.create")["id"]
+        task = self.start([[["sandbox_exec", {"id": other, "command": "touch /here; echo ok"}]]], echo=True,
+                          resources={"sandbox": {}}, tools=["sandbox.exec"])
+        self.assertEqual(self.results(task)[0]["stdout"], "ok\n")
+        seen = self.call("sandbox.exec", {"id": other, "command": "ls /here"})
+        self.assertNotEqual(seen["exit_code"], 0, "an agent reached another sandbox")
+        self.call("sandbox.kill", {"id": other})
+        tools = [body["tools"] for body in self.model.requests if body.get("tools")][-1]
+        self.assertEqual([tool["function"]["name"] for tool in tools], ["sandbox_exec"])
+        self.assertEqual(tools[0]["function"]["parameters"]["required"], ["command"])
+
+    def test_a_task_has_no_more_rights_than_its_owner_and_its_tools(self):
+        narrow = self.call("key.create", {"name": "narrow", "grant": {
+            "operations": ["task.*", "model.*", "object.*"], "resources": []}})["key"]
+        refused = self.end_of(self.start(key=narrow, resources={"sandbox": {}}))
+        self.assertEqual((refused["state"], refused["error"]["code"]), ("failed", "permission_denied"))
+        self.call("object.create_bucket", {"bucket": "others"})
+        task = self.start([[["object_put", {"bucket": "others", "key": "k", "content": "x"}]]], echo=True,
+                          resources={"bucket": "mine-alone"})
+        self.assertEqual(self.results(task)[0]["error"]["code"], "permission_denied")
+        self.assertEqual(self.server.call("object.get", {"bucket": "others", "key": "k"}).code, "not_found")
+
+    def test_a_task_stops_with_the_key_of_its_owner(self):
+        made = self.call("key.create", {"name": "gone-soon", "grant": {"operations": ["*"]}})
+        task = self.start([[["sandbox_exec", {"command": "sleep 600"}]]], key=made["key"], resources={"sandbox": {}})
+        self.reach(task, "running")
+        self.call("key.revoke", {"id": made["id"]})
+        ended = self.end_of(task)
+        self.assertEqual((ended["state"], ended["error"]["code"]), ("failed", "unauthenticated"), ended)
+        self.nothing_left()
+
+    def test_a_cancelled_task_removes_what_was_made_for_it(self):
+        task = self.start([[["sandbox_exec", {"command": "sleep 600"}]]], resources={"sandbox": {}})
+        self.reach(task, "running")
+        self.call("task.cancel", {"id": task})
+        self.assertEqual(self.end_of(task)["state"], "cancelled")
+        self.nothing_left()
+        self.call("task.retry", {"id": task})
+        self.call("task.cancel", {"id": task})
+        self.assertEqual(self.end_of(task)["attempt"], 2)
+
+    def test_a_task_ends_at_its_deadline(self):
+        task = self.start([[["sandbox_exec", {"command": "sleep 600"}]]], resources={"sandbox": {}}, deadline_s=3)
+        self.assertEqual(self.end_of(task)["error"]["code"], "deadline_exceeded")
+        self.nothing_left()
+
+    def test_a_task_waits_for_a_signal_and_for_time(self):
+        task = self.start([[["task_sleep", {"seconds": 0.2}]], [["task_wait_signal", {"name": "go"}]]], echo=True,
+                          tools=["task.sleep", "task.wait_signal"])
+        self.reach(task, "waiting")
+        self.call("task.signal", {"id": task, "name": "other", "value": 1})
+        self.call("task.signal", {"id": task, "name": "go", "value": {"by": "me"}})
+        self.assertEqual(self.results(task)[1], {"value": {"by": "me"}})
+
+    def test_a_budget_stops_it(self):
+        ended = self.end_of(self.start([[["sandbox_exec", {"command": "echo $RANDOM"}]]] * 20, budget="0.00004",
+                                       resources={"sandbox": {}}))
+        self.assertEqual((ended["state"], ended["error"]["code"]), ("failed", "budget_exceeded"), ended)
+
+    def test_requests_that_make_no_sense_are_refused(self):
+        for wrong in ({}, {"goal": "x", "program": {"command": "true"}, "agent": "default"}, {"goal": "x", "agent": "nobody"},
+                      {"goal": "x", "tools": ["no.such"]}, {"goal": "x", "resources": {"keep": ["all"]}},
+                      {"goal": "x", "resources": {"files": [{"path": "a"}]}}, {"goal": "x", "deadline_s": 0},
+                      {"goal": "x", "resources": {"sandbox": [1]}}, {"goal": "x", "budget": "-1"}):
+            self.assertIn(self.server.call("task.run", wrong).status, (400, 404), wrong)
+
+
+class Programs(TaskCase):
+    PROGRAM = """
+import json, os, urllib.request
+def call(operation, **arguments):
+    request = urllib.request.Request(os.environ["ACLOUD_URL"] + "/api/" + operation.replace(".", "/"),
+        json.dumps(arguments).encode(), {"authorization": "Bearer " + os.environ["ACLOUD_API_KEY"], "content-type": "application/json"})
+    return json.load(urllib.request.urlopen(request))
+call("object.put", bucket="programs", key="k", content=os.environ["ACLOUD_GOAL"])
+try:
+    call("object.delete", bucket="programs", key="k")
+except urllib.error.HTTPError as error:
+    print(error.code, os.environ["OPENAI_API_KEY"])
+"""
+
+    def test_a_program_calls_the_cloud_with_its_own_narrowed_key(self):
+        self.call("object.create_bucket", {"bucket": "programs"})
+        task = self.call("task.run", {"goal": "greet", "tools": ["object.put"], "program": {
+            "command": ["python3", "agent.py"], "files": [{"path": "agent.py", "content": self.PROGRAM}]}})["id"]
+        ended = self.end_of(task)
+        self.assertEqual(ended["state"], "succeeded", ended)
+        code, key = ended["result"]["stdout"].split()
+        self.assertEqual(code, "403")
+        self.assertEqual(self.call("object.get", {"bucket": "programs", "key": "k"})["content"], "greet")
+        self.nothing_left()
+        self.assertEqual(self.server.call("object.list_buckets", {}, key=key).code, "unauthenticated")
+        calls = {line["operation"]: line["calls"] for line in self.call("usage.receipt", {"task": task})["operations"]}
+        self.assertEqual(calls["object.put"], 1)
+        steps = json.dumps(self.call("task.events", {"id": task})["items"])
+        self.assertNotIn(key, steps.replace(json.dumps(ended["result"]["stdout"])[1:-1], ""))
+
+    def test_a_program_that_fails_makes_its_task_fail(self):
+        task = self.call("task.run", {"program": {"command": "echo why >&2; exit 3"}})["id"]
+        ended = self.end_of(task)
+        self.assertEqual((ended["state"], ended["result"]["exit_code"], ended["result"]["stderr"]), ("failed", 3, "why\n"))
+
+
+class Crashes(TaskCase):
+    """kill -9 at random moments: every task ends, every effect is there once, nothing is left. ACLOUD_SOAK: 40 rounds."""
+
+    def test_tasks_go_on_where_they_were(self):
+        rounds = 40 if os.environ.get("ACLOUD_SOAK") else 4
+        seed = int(os.environ.get("ACLOUD_SEED", random.randrange(1 << 30)))
+        chance = random.Random(seed)
+        self.call("object.create_bucket", {"bucket": "crash"})
+        tasks = []
+        for turn in range(rounds):
+            for i in range(6):
+                # Each put fails where it was done before.
+                name = f"{turn}-{i}"
+                turns = [[["object_put", {"bucket": "crash", "key": f"{name}-{n}-{part}", "content": "x", "if_none_match": "*"}]
+                          for part in range(2)] for n in range(3)]
+                resources = {"sandbox": {}} if i % 2 else {}
+                tasks.append((name, self.start(turns, echo=True, tools=["object.put"], resources=resources)))
+            time.sleep(chance.uniform(0.02, 0.6))
+            self.server.restart(kill=True)
+        # Programs run on while the server is away, and are started once.
+        command = "for i in 1 2 3 4 5 6; do echo $i; sleep 0.3; done"
+        programs = [self.call("task.run", {"program": {"command": command}})["id"] for _ in range(3)]
+        for _ in range(2):
+            time.sleep(chance.uniform(0.1, 0.8))
+            self.server.restart(kill=True)
+        for task in programs:
+            with self.subTest(seed=seed, task=task):
+                ended = self.end_of(task)
+                self.assertEqual((ended["state"], ended["result"].get("stdout")), ("succeeded", "1\n2\n3\n4\n5\n6\n"), ended)
+        for name, task in tasks:
+            with self.subTest(seed=seed, task=name):
+                ended = self.end_of(task)
+                self.assertEqual(ended["state"], "succeeded", ended)
+                told = [json.loads(text) for text in json.loads(ended["result"]["answer"])]
+                self.assertEqual([result.get("error") for result in told], [None] * 6)
+                steps = [event["step"] for event in self.call("task.events", {"id": task})["items"]
+                         if event["type"] == "TOOL_CALL_RESULT"]
+                self.assertEqual(len(steps), len(set(steps)), "a step is in the journal twice")
+        self.assertEqual(len(self.call("object.list", {"bucket": "crash", "limit": 1000})["items"]), 6 * len(tasks))
+        self.nothing_left()
+
+
+if __name__ == "__main__":
+    unittest.main()
