@@ -22,6 +22,12 @@ function(acloud_use_pch target)
   target_precompile_headers(${target} REUSE_FROM acloud_pch)
 endfunction()
 
+# For sources that can't be joined with others of their library into one (CMAKE_UNITY_BUILD), mostly since they
+# include headers of the kernel that say what those of the C library say.
+function(acloud_compile_alone)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 function(acloud_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   add_library(acloud_${name} STATIC ${ARG_SOURCES})
@@ -40,6 +46,7 @@ function(acloud_test name)
     target_link_libraries(${name}_test PRIVATE acloud_${name})
   endif()
   target_include_directories(${name}_test PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  target_compile_options(${name}_test PRIVATE -O1)  # what is tested is optimised; the test need not be
   acloud_use_pch(${name}_test)
   add_test(NAME ${name} COMMAND ${name}_test)
   if(NOT ARG_TIMEOUT)

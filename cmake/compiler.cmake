@@ -6,6 +6,12 @@ endif()
 set(CMAKE_CXX_STANDARD 23)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
+# Sources of a library are compiled six at a time, as one: that takes less than half the time for the whole project,
+# and more for a change of one file. So the preset `dev` has it off. Names in namespaces without a name are
+# therefore unique within a library.
+option(ACLOUD_JOIN_SOURCES "Compile several sources of a library as one" ON)
+set(CMAKE_UNITY_BUILD ${ACLOUD_JOIN_SOURCES})
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 6)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 
 set(ACLOUD_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=")
@@ -14,7 +20,8 @@ option(ACLOUD_FUZZ "Build fuzz targets with libFuzzer" OFF)
 # The same flags for libraries and programs, so that they share one precompiled header.
 add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wno-missing-designated-field-initializers -fno-omit-frame-pointer -fPIE -pthread)
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Xclang$<SEMICOLON>-fno-pch-timestamp>)
-set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG -gline-tables-only")
+# No debug information: it takes a fifth of the time to build. The preset `dev` has line numbers.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_DEBUG "-O1 -gline-tables-only")
 add_link_options(-fuse-ld=mold -pie)
 if(ACLOUD_SANITIZE)

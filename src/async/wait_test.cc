@@ -62,19 +62,19 @@ TEST_F(Sleep, ForLongerThanTheClockLastsOnlyEndsWhenStopped) {
   EXPECT_FALSE(run(sleep_for(Duration::max()).with_stop(source.get_token())));
 }
 
-Task<Result<int>> value_after(Duration duration, int value) {
+Task<Result<int>> value_later(Duration duration, int value) {
   ACLOUD_CO_CHECK(co_await sleep_for(duration));
   co_return value;
 }
 
 TEST_F(WithDeadline, GivesTheResultOfATaskThatIsInTime) {
-  EXPECT_EQ(run(with_deadline(Deadline::at(start_ + 2s), "waiting", value_after(1s, 7))), 7);
+  EXPECT_EQ(run(with_deadline(Deadline::at(start_ + 2s), "waiting", value_later(1s, 7))), 7);
   EXPECT_EQ(passed(), 1s);
-  EXPECT_EQ(run(with_deadline(Deadline::never(), "waiting", value_after(1h, 8))), 8);
+  EXPECT_EQ(run(with_deadline(Deadline::never(), "waiting", value_later(1h, 8))), 8);
 }
 
 TEST_F(WithDeadline, SaysWhatWasNotDoneInTime) {
-  const auto late = run(with_deadline(Deadline::at(start_ + 2s), "connecting to x", value_after(3s, 7)));
+  const auto late = run(with_deadline(Deadline::at(start_ + 2s), "connecting to x", value_later(3s, 7)));
   EXPECT_EQ(late.error().code(), ErrorCode::deadline_exceeded);
   EXPECT_EQ(late.error().message(), "connecting to x was not done in time");
   EXPECT_EQ(passed(), 2s);
@@ -83,16 +83,16 @@ TEST_F(WithDeadline, SaysWhatWasNotDoneInTime) {
 TEST_F(WithDeadline, IsCancelledWhereItsOwnTaskWasStoppedFirst) {
   std::stop_source source;
   auto timer = loop_.call_at(start_ + 1s, [&] { source.request_stop(); });
-  auto task = with_deadline(Deadline::at(start_ + 2s), "waiting", value_after(3s, 7));
+  auto task = with_deadline(Deadline::at(start_ + 2s), "waiting", value_later(3s, 7));
   EXPECT_EQ(run(std::move(task).with_stop(source.get_token())).error().code(), ErrorCode::cancelled);
   EXPECT_EQ(passed(), 1s);
 }
 
 TEST_F(WithDeadline, TheInnerOfTwoDeadlinesSaysItsOwn) {
-  auto inner = with_deadline(Deadline::at(start_ + 1s), "inner", value_after(5s, 7));
+  auto inner = with_deadline(Deadline::at(start_ + 1s), "inner", value_later(5s, 7));
   EXPECT_EQ(run(with_deadline(Deadline::at(start_ + 2s), "outer", std::move(inner))).error().message(),
             "inner was not done in time");
-  auto slow = with_deadline(Deadline::at(start_ + 9s), "inner", value_after(5s, 7));
+  auto slow = with_deadline(Deadline::at(start_ + 9s), "inner", value_later(5s, 7));
   EXPECT_EQ(run(with_deadline(Deadline::at(start_ + 2s), "outer", std::move(slow))).error().message(),
             "outer was not done in time");
 }

@@ -1,14 +1,10 @@
 #include "cli/catalog.h"
 
+#include "base/json_text.h"
 #include "cli/names.h"
 
 namespace acloud::cli {
 namespace {
-
-std::string text_at(const OrderedJson& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 bool flag_at(const OrderedJson& object, const char* name) {
   const auto found = object.find(name);

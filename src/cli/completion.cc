@@ -1,5 +1,6 @@
 #include "cli/completion.h"
 
+#include "base/json_text.h"
 #include "cli/names.h"
 #include "cli/options.h"
 #include "cli/shape.h"
@@ -44,11 +45,6 @@ complete -c acloud -f -a '(__acloud_complete)'
 )";
 
 using Candidates = std::vector<Candidate>;
-
-std::string text_at(const OrderedJson& schema, const char* name) {
-  const auto found = schema.find(name);
-  return found != schema.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 void add_options(Candidates& all) {
   for (const OptionFlag& option : option_flags())

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "base/json_text.h"
 #include "cli/arguments.h"
 #include "cli/names.h"
 #include "cli/options.h"
@@ -63,11 +64,6 @@ std::string constraints(const OrderedJson& schema) {
   add("pattern", "like");
   add("default", "default");
   return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
-}
-
-std::string text_at(const OrderedJson& schema, const char* name) {
-  const auto found = schema.find(name);
-  return found != schema.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 // The flags of `shape`'s fields; those of an object within it as --outer.inner.

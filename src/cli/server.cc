@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/json.h"
+#include "base/json_text.h"
 
 namespace acloud::cli {
 namespace {
@@ -19,11 +20,6 @@ ErrorCode code_of(int status) {
     if (traits(code).http_status == status) return code;
   }
   return status >= 500 ? ErrorCode::internal : ErrorCode::invalid_argument;
-}
-
-std::string text_at(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 Error with_retry_after(Error error, const net::Headers& headers) {

@@ -8,7 +8,7 @@
 namespace acloud::cli {
 namespace {
 
-constexpr std::size_t kLargestReply = 256 << 20;
+constexpr std::size_t kLargestAnswer = 256 << 20;
 constexpr std::size_t kShown = 110;  // bytes of what a step was given or gave
 constexpr std::int64_t kBar = 48;    // columns of a trace
 
@@ -17,7 +17,7 @@ OrderedJson parsed(const std::string& text) {
   return OrderedJson::parse(text);
 }
 
-std::string text_at(const OrderedJson& object, const char* name) {
+std::string shown_at(const OrderedJson& object, const char* name) {
   if (!object.is_object()) return "";
   const auto found = object.find(name);
   if (found == object.end() || found->is_null()) return "";
@@ -30,7 +30,7 @@ std::int64_t number_at(const OrderedJson& object, const char* name) {
   return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
 }
 
-std::string shortened(const std::string& text) {
+std::string on_one_line(const std::string& text) {
   std::string shown = printable(text);
   if (shown.size() <= kShown) return shown;
   return to_valid_utf8(shown.substr(0, kShown)) + "...";
@@ -87,14 +87,14 @@ Task<Outcome<OrderedJson>> TaskCommand::call(std::string operation, OrderedJson 
     headers.add("Idempotency-Key", *options_.idempotency_key);
   auto response = co_await server_.post("/api/" + operation, std::move(headers), net::Body(fields.dump()));
   if (!response) co_return std::unexpected(std::move(response).error());
-  const auto text = co_await response->body.read_all(kLargestReply);
+  const auto text = co_await response->body.read_all(kLargestAnswer);
   if (!text) co_return std::unexpected(Failure(text.error()));
   co_return parsed(*text);
 }
 
 Task<Outcome<int>> TaskCommand::run(OrderedJson fields) {
   ACLOUD_CO_TRY(const OrderedJson started, co_await call("task/run", std::move(fields)));
-  co_return co_await tail(text_at(started, "id"));
+  co_return co_await tail(shown_at(started, "id"));
 }
 
 Task<Outcome<int>> TaskCommand::tail(std::string task) {
@@ -103,7 +103,7 @@ Task<Outcome<int>> TaskCommand::tail(std::string task) {
   // A task that was cancelled before its first call has no receipt.
   const auto receipt = co_await call("usage/receipt", {{"task", task}});
   ACLOUD_CO_CHECK(finish(ended, receipt.value_or(OrderedJson::object())));
-  co_return text_at(ended, "state") == "succeeded" ? 0 : 1;
+  co_return shown_at(ended, "state") == "succeeded" ? 0 : 1;
 }
 
 Task<Outcome<>> TaskCommand::follow(const std::string& task) {
@@ -142,22 +142,22 @@ Outcome<> TaskCommand::show(const std::string& name, const OrderedJson& data) {
 }
 
 std::string TaskCommand::line_of(const std::string& name, const OrderedJson& data) {
-  if (name == "RUN_STARTED") return printable(text_at(data, "threadId"));
+  if (name == "RUN_STARTED") return printable(shown_at(data, "threadId"));
   if (name == "STEP_FINISHED") {
     const std::string error =
-        data.contains("error") ? "  failed: " + shortened(text_at(data["error"], "message")) : "";
-    return printable(text_at(data, "stepName")) + error;
+        data.contains("error") ? "  failed: " + on_one_line(shown_at(data["error"], "message")) : "";
+    return printable(shown_at(data, "stepName")) + error;
   }
-  if (name == "TOOL_CALL_START") tools_[text_at(data, "toolCallId")] = text_at(data, "toolCallName");
+  if (name == "TOOL_CALL_START") tools_[shown_at(data, "toolCallId")] = shown_at(data, "toolCallName");
   if (name == "TOOL_CALL_ARGS")
-    return fmt::format("  calls {} {}", printable(tools_[text_at(data, "toolCallId")]),
-                       shortened(text_at(data, "delta")));
+    return fmt::format("  calls {} {}", printable(tools_[shown_at(data, "toolCallId")]),
+                       on_one_line(shown_at(data, "delta")));
   if (name == "TOOL_CALL_RESULT")
-    return fmt::format("  {}: {}", printable(text_at(data, "operation")),
-                       shortened(text_at(data, "content")));
-  if (name == "TEXT_MESSAGE_CONTENT") return "  says " + shortened(text_at(data, "delta"));
+    return fmt::format("  {}: {}", printable(shown_at(data, "operation")),
+                       on_one_line(shown_at(data, "content")));
+  if (name == "TEXT_MESSAGE_CONTENT") return "  says " + on_one_line(shown_at(data, "delta"));
   if (name == "RUN_ERROR")
-    return fmt::format("{}: {}", printable(text_at(data, "code")), printable(text_at(data, "message")));
+    return fmt::format("{}: {}", printable(shown_at(data, "code")), printable(shown_at(data, "message")));
   return "";
 }
 
@@ -169,15 +169,15 @@ Outcome<> TaskCommand::finish(const OrderedJson& task, const OrderedJson& receip
   std::string page;
   const OrderedJson result = task.value("result", OrderedJson());
   for (const char* name : {"answer", "stdout", "stderr"}) {
-    const std::string text = text_at(result, name);
+    const std::string text = shown_at(result, name);
     if (!text.empty()) page += '\n' + printable(text, true) + '\n';
   }
   page += fmt::format("\n{}: {} calls, {} tokens read, {} written, cost {}\n",
-                      printable(text_at(task, "state")), number_at(receipt, "calls"),
+                      printable(shown_at(task, "state")), number_at(receipt, "calls"),
                       number_at(receipt.value("tokens", OrderedJson()), "input_uncached") +
                           number_at(receipt.value("tokens", OrderedJson()), "cache_read"),
                       number_at(receipt.value("tokens", OrderedJson()), "output"),
-                      printable(text_at(receipt, "cost")));
+                      printable(shown_at(receipt, "cost")));
   return output_.bytes(page);
 }
 
@@ -191,7 +191,7 @@ Task<Outcome<int>> TaskCommand::trace(std::string task) {
   for (const OrderedJson& event : reply.value("items", OrderedJson::array())) {
     if (!event.is_object() || !event.contains("step")) continue;
     const std::int64_t to = number_at(event, "timestamp");
-    std::string name = text_at(event, "stepName") + text_at(event, "operation");
+    std::string name = shown_at(event, "stepName") + shown_at(event, "operation");
     if (name.empty()) name = "model.chat";
     bars.try_emplace(number_at(event, "step"), Bar{to - number_at(event, "took_ms"), to, std::move(name)});
   }

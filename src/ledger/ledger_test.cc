@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "async/task_scope.h"
+#include "ledger/testing/money.h"
 #include "store/testing/databases.h"
 
 namespace acloud::ledger {
@@ -11,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Money money(std::string_view text) { return Money::parse(text).value(); }
+using testing::money;
 
 // A millionth for each token of input, two for each of output.
 PriceSheet sheet() {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "ledger/testing/money.h"
 #include "ledger/testing/rational.h"
 
 namespace acloud::ledger {
@@ -11,7 +12,7 @@ namespace {
 using testing::Rational;
 using testing::rational;
 
-Money money(std::string_view text) { return Money::parse(text).value(); }
+using testing::money;
 
 // Any amount that fits, also far below zero.
 rc::Gen<Money> any_money() {

@@ -14,7 +14,7 @@ Result<kernel::Payload> payload_of(std::string_view form, const Json& body) {
   return payload;
 }
 
-std::unexpected<Error> not_a_reply(std::string_view wanted) {
+std::unexpected<Error> reply_without(std::string_view wanted) {
   return fail(ErrorCode::unavailable, "the provider's reply has no {}", wanted);
 }
 
@@ -73,12 +73,12 @@ Result<kernel::Payload> to_payload(const Embed& embed) {
 
 Result<ChatAnswer> to_chat_answer(std::string_view reply, const std::string& model) {
   const auto parsed = parse_json(reply);
-  if (!parsed || !parsed->is_object()) return not_a_reply("JSON object");
+  if (!parsed || !parsed->is_object()) return reply_without("JSON object");
   const auto choices = parsed->find("choices");
-  if (choices == parsed->end() || !choices->is_array() || choices->empty()) return not_a_reply("choices");
+  if (choices == parsed->end() || !choices->is_array() || choices->empty()) return reply_without("choices");
   const Json& choice = choices->front();
   if (!choice.is_object() || !choice.contains("message") || !choice["message"].is_object()) {
-    return not_a_reply("message");
+    return reply_without("message");
   }
   ChatAnswer answer{.id = text_of(*parsed, "id"),
                     .model = model,
@@ -93,12 +93,12 @@ Result<ChatAnswer> to_chat_answer(std::string_view reply, const std::string& mod
 
 Result<Embeddings> to_embeddings(std::string_view reply, const std::string& model) {
   const auto parsed = parse_json(reply);
-  if (!parsed || !parsed->is_object()) return not_a_reply("JSON object");
+  if (!parsed || !parsed->is_object()) return reply_without("JSON object");
   const auto data = parsed->find("data");
-  if (data == parsed->end() || !data->is_array()) return not_a_reply("data");
+  if (data == parsed->end() || !data->is_array()) return reply_without("data");
   Embeddings embeddings{.model = model, .embeddings = {}, .tokens = {}};
   for (const Json& item : *data) {
-    if (!item.is_object() || !item.contains("embedding")) return not_a_reply("embedding");
+    if (!item.is_object() || !item.contains("embedding")) return reply_without("embedding");
     ACLOUD_TRY(auto vector, decode<std::vector<double>>(item["embedding"]));
     embeddings.embeddings.push_back(std::move(vector));
   }

@@ -25,7 +25,7 @@ bool object_at(element from, std::string_view name, element& found) {
   return from[name].get(found) == simdjson::SUCCESS && found.is_object();
 }
 
-Result<element> parse(const RawEvent& event) {
+Result<element> parse_event(const RawEvent& event) {
   element parsed;
   const auto error = parser().parse(event.data.data(), event.data.size(), true).get(parsed);
   if (error == simdjson::SUCCESS && parsed.is_object()) return parsed;
@@ -69,7 +69,7 @@ class OpenAiChat final : public StreamPipe {
       last += event.raw;
       return {};
     }
-    ACLOUD_TRY(const element chunk, parse(event));
+    ACLOUD_TRY(const element chunk, parse_event(event));
     element error;
     if (object_at(chunk, "error", error)) return reported(error);
     const bool only_usage = look_at_usage(chunk) && !has_choices(chunk);
@@ -141,7 +141,7 @@ class AnthropicMessages final : public StreamPipe {
       out += event.raw;
       return {};
     }
-    ACLOUD_TRY(const element parsed, parse(event));
+    ACLOUD_TRY(const element parsed, parse_event(event));
     const std::string_view type = text_at(parsed, "type");
     element part;
     if (type == "error") {
@@ -190,7 +190,7 @@ class OpenAiResponses final : public StreamPipe {
       out += event.raw;
       return {};
     }
-    ACLOUD_TRY(const element parsed, parse(event));
+    ACLOUD_TRY(const element parsed, parse_event(event));
     const std::string_view type = text_at(parsed, "type");
     if (type == "error") {
       element error;

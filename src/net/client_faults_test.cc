@@ -33,36 +33,36 @@ Request post(Body body) {
 }
 
 // A response read whole.
-struct Answer {
+struct RawAnswer {
   int status = 0;
   std::string body;
 };
 
-Task<Result<Answer>> fetch(Client& client, Origin origin, Request request) {
+Task<Result<RawAnswer>> fetch_raw(Client& client, Origin origin, Request request) {
   ACLOUD_CO_TRY(Response response, co_await client.send(origin, std::move(request)));
   ACLOUD_CO_TRY(std::string body, co_await response.body.read_all(1 << 30));
-  co_return Answer{response.status, std::move(body)};
+  co_return RawAnswer{response.status, std::move(body)};
 }
 
 std::string phase_of(const Error& error) { return error.details().value("phase", "none"); }
 
 class ClientFaults : public ::testing::Test {
  protected:
-  Result<Answer> fetch_from(const RawServer& server, Request request = get()) {
-    return loop_.run_until_done(fetch(client_, origin_of(server), std::move(request)));
+  Result<RawAnswer> fetch_from(const RawServer& server, Request request = get()) {
+    return loop_.run_until_done(fetch_raw(client_, origin_of(server), std::move(request)));
   }
-  Result<Answer> hastily_fetch_from(const RawServer& server, Request request = get()) {
-    return loop_.run_until_done(fetch(hasty_, origin_of(server), std::move(request)));
+  Result<RawAnswer> hastily_fetch_from(const RawServer& server, Request request = get()) {
+    return loop_.run_until_done(fetch_raw(hasty_, origin_of(server), std::move(request)));
   }
   // Fetches from a server that sends `bytes` after the request and closes.
-  Result<Answer> fetch_answered_by(const std::string& bytes) {
+  Result<RawAnswer> fetch_answered_by(const std::string& bytes) {
     RawServer server([&](RawConnection& connection) {
       connection.read_request();
       connection.send(bytes);
     });
     return fetch_from(server);
   }
-  void expect_failure(const Result<Answer>& result, ErrorCode code, const std::string& phase) {
+  void expect_failure(const Result<RawAnswer>& result, ErrorCode code, const std::string& phase) {
     ASSERT_FALSE(result);
     EXPECT_EQ(traits(result.error().code()).name, traits(code).name) << result.error().message();
     EXPECT_EQ(phase_of(result.error()), phase) << result.error().message();
@@ -81,13 +81,13 @@ TEST_F(ClientFaults, SaysThatAServerRefuses) {
     port = gone.port();
   }
   const Origin origin{"http", "127.0.0.1", port};
-  expect_failure(loop_.run_until_done(fetch(client_, origin, get())), ErrorCode::unavailable, "connect");
+  expect_failure(loop_.run_until_done(fetch_raw(client_, origin, get())), ErrorCode::unavailable, "connect");
   EXPECT_EQ(client_.health(origin).failures_in_a_row, 1U);
 }
 
 TEST_F(ClientFaults, SaysThatAHostHasNoAddress) {
   const Origin origin{"http", "no-such-host.invalid", 80};
-  const auto result = loop_.run_until_done(fetch(client_, origin, get()));
+  const auto result = loop_.run_until_done(fetch_raw(client_, origin, get()));
   ASSERT_FALSE(result);
   EXPECT_EQ(phase_of(result.error()), "connect");
 }
@@ -101,7 +101,8 @@ TEST_F(ClientFaults, GivesUpOnAServerThatHangs) {
 TEST_F(ClientFaults, GivesUpOnATlsHandshakeThatHangs) {
   RawServer server([](RawConnection& connection) { connection.wait_for_close(); });
   const Origin origin{"https", "127.0.0.1", server.port()};
-  expect_failure(loop_.run_until_done(fetch(hasty_, origin, get())), ErrorCode::deadline_exceeded, "connect");
+  expect_failure(loop_.run_until_done(fetch_raw(hasty_, origin, get())), ErrorCode::deadline_exceeded,
+                 "connect");
 }
 
 TEST_F(ClientFaults, GivesUpOnABodyThatStalls) {
@@ -292,12 +293,12 @@ TEST_F(ClientFaults, FailsWhereTheRequestsBodyIsNotWhatItSays) {
   EXPECT_EQ(broken.error().message(), "source");
 }
 
-Task<> fetch_into(Client& client, Origin origin, std::optional<Result<Answer>>& into) {
-  into = co_await fetch(client, origin, get());
+Task<> fetch_into(Client& client, Origin origin, std::optional<Result<RawAnswer>>& into) {
+  into = co_await fetch_raw(client, origin, get());
 }
 
 Task<> cancel_once(const std::atomic<bool>& sent, Client& client, Origin origin,
-                   std::optional<Result<Answer>>& into) {
+                   std::optional<Result<RawAnswer>>& into) {
   async::TaskScope scope;
   scope.spawn(fetch_into(client, origin, into));
   while (!sent) (void)co_await async::sleep_for(1ms);
@@ -309,7 +310,7 @@ TEST_F(ClientFaults, ClosesTheConnectionWhenCancelled) {
   for (const std::string sent : {"", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab"}) {
     std::atomic<bool> has_sent = false;
     std::atomic<bool> closed = false;
-    std::optional<Result<Answer>> result;
+    std::optional<Result<RawAnswer>> result;
     {
       RawServer server([&](RawConnection& connection) {
         connection.read_request();

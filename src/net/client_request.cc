@@ -18,12 +18,12 @@ bool is_field_value(std::string_view text) {
   return std::ranges::all_of(text, [](unsigned char c) { return c == '\t' || (c >= ' ' && c != 0x7f); });
 }
 
-bool is_target(std::string_view text) {
+bool is_request_target(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](unsigned char c) { return c > ' ' && c != 0x7f; });
 }
 
 // The framing is made from the body alone, whatever the caller's fields say of it.
-bool is_framing(std::string_view name) {
+bool frames_body(std::string_view name) {
   return same_token(name, "content-length") || same_token(name, "transfer-encoding");
 }
 
@@ -48,7 +48,7 @@ Result<std::string> request_head(const Origin& origin, const Request& request) {
   if (!is_token(request.method)) {
     return fail(ErrorCode::invalid_argument, "\"{}\" is no HTTP method", request.method);
   }
-  if (!is_target(request.target)) {
+  if (!is_request_target(request.target)) {
     return fail(ErrorCode::invalid_argument, "a request's target must be percent-encoded, without spaces");
   }
   std::string head = fmt::format("{} {} HTTP/1.1\r\n", request.method, request.target);
@@ -59,7 +59,7 @@ Result<std::string> request_head(const Origin& origin, const Request& request) {
       return fail(ErrorCode::invalid_argument,
                   "header {}: its value holds a line break or a control character", name);
     }
-    if (!is_framing(name)) head.append(name).append(": ").append(value).append("\r\n");
+    if (!frames_body(name)) head.append(name).append(": ").append(value).append("\r\n");
   }
   if (is_chunked(request)) {
     head += "Transfer-Encoding: chunked\r\n";

@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Task<> echo_messages(WebSocket& socket) {
+Task<> echo_texts(WebSocket& socket) {
   for (;;) {
     auto message = co_await socket.receive();
     if (!message || !*message) co_return;
@@ -26,7 +26,7 @@ Task<> echo_messages(WebSocket& socket) {
 Task<Response> serve(Request& request) {
   Response response;
   if (request.path() == "/socket" && request.headers.value("x-token") == "let me in") {
-    response.websocket = echo_messages;
+    response.websocket = echo_texts;
   } else if (request.path() == "/socket") {
     response.status = 403;
   } else {
@@ -46,7 +46,7 @@ class ClientAndServer : public ::testing::Test {
   Client client_{loop_};
 };
 
-Task<Result<std::string>> fetch(Client& client, Origin origin, Request request) {
+Task<Result<std::string>> fetch_text(Client& client, Origin origin, Request request) {
   ACLOUD_CO_TRY(Response response, co_await client.send(origin, std::move(request)));
   co_return co_await response.body.read_all(64 << 20);
 }
@@ -55,7 +55,7 @@ TEST_F(ClientAndServer, PassBodiesBothWays) {
   for (const std::size_t size : {0UZ, 1UZ, 100'000UZ, 5'000'000UZ}) {
     const std::string body(size, 'b');
     Request request{.method = "POST", .target = "/x", .headers = {}, .body = body, .peer = {}};
-    const auto answer = loop_.run_until_done(fetch(client_, origin(), std::move(request)));
+    const auto answer = loop_.run_until_done(fetch_text(client_, origin(), std::move(request)));
     ASSERT_TRUE(answer) << answer.error().message();
     EXPECT_TRUE(*answer == "POST:" + body) << size;
   }

@@ -17,7 +17,7 @@ namespace http = boost::beast::http;
 using Parser = http::response_parser<http::buffer_body>;
 
 constexpr std::uint32_t kHeaderBytes = 64 * 1024;
-constexpr int kMaxInterimResponses = 32;
+constexpr int kMostInterim = 32;
 
 bool is_of_connection(std::string_view name) {
   for (const char* other :
@@ -93,7 +93,7 @@ Task<Result<>> Over::read_one_head(bool head_request) {
 }
 
 Task<Result<>> Over::read_head(bool head_request, bool may_upgrade) {
-  for (int i = 0; i < kMaxInterimResponses; ++i) {
+  for (int i = 0; i < kMostInterim; ++i) {
     ACLOUD_CO_CHECK(co_await read_one_head(head_request));
     const unsigned status = parser_->get().result_int();
     if (status >= 200 || (status == 101 && may_upgrade)) co_return Result<>();

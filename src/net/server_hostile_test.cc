@@ -128,10 +128,10 @@ TEST(OddRequest, ThatHttpAllowsIsAnswered) {
   }
 }
 
-ServerOptions with(Limits limits) { return {.listen = "127.0.0.1:0", .limits = limits}; }
+ServerOptions limited_to(Limits limits) { return {.listen = "127.0.0.1:0", .limits = limits}; }
 
 TEST(SlowClient, ThatDripsHeadersGets408) {
-  TestServer server(echo, with({.header_time = 200ms}));
+  TestServer server(echo, limited_to({.header_time = 200ms}));
   RawClient client(server.address());
   // Bytes keep coming, but the head is not done in its time: each must not grant a second more.
   std::jthread drip([&client](std::stop_token stop) {
@@ -142,7 +142,7 @@ TEST(SlowClient, ThatDripsHeadersGets408) {
 }
 
 TEST(SlowClient, ThatSaysNothingIsClosed) {
-  TestServer server(echo, with({.idle_time = 100ms}));
+  TestServer server(echo, limited_to({.idle_time = 100ms}));
   RawClient fresh(server.address()), used(server.address());
   used.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_EQ(status_of(used.read_response()), 200);
@@ -151,14 +151,14 @@ TEST(SlowClient, ThatSaysNothingIsClosed) {
 }
 
 TEST(SlowClient, WhoseBodyStallsGetsAnError) {
-  TestServer server(echo, with({.body_stall = 100ms}));
+  TestServer server(echo, limited_to({.body_stall = 100ms}));
   EXPECT_EQ(status_of(server.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")), 504);
 }
 
 TEST(SlowClient, ThatTakesNoByteOfItsResponseIsClosed) {
   TestServer server(
       [](Request&) -> Task<Response> { co_return Response{.body = Body(std::string(64 << 20, 'x'))}; },
-      with({.body_stall = 100ms}));
+      limited_to({.body_stall = 100ms}));
   RawClient client(server.address());
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_TRUE(eventually([&] { return server.server().stats().connections_total == 1; }));
@@ -166,7 +166,7 @@ TEST(SlowClient, ThatTakesNoByteOfItsResponseIsClosed) {
 }
 
 TEST(SlowClient, WhoseRequestTakesTooLongInAllIsCutOff) {
-  TestServer server(echo, with({.total_time = 200ms}));
+  TestServer server(echo, limited_to({.total_time = 200ms}));
   RawClient client(server.address());
   std::jthread drip([&client](std::stop_token stop) {
     client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");

@@ -12,7 +12,7 @@ namespace {
 
 using kernel::Context;
 
-constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::seconds kLongest{20};
 constexpr std::int64_t kBytesPerInode = 4096;
 
 Result<> check_metadata(const std::map<std::string, std::string>& metadata) {
@@ -75,7 +75,7 @@ SandboxInfo to_info(const Record& record) {
 }
 
 async::Deadline soon(const Context& context) {
-  return async::Deadline::after(kPatience).earlier(context.deadline());
+  return async::Deadline::after(kLongest).earlier(context.deadline());
 }
 
 Result<> check_environment(const std::map<std::string, std::string>& env) {

@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint32_t kEvents = IN_CREATE | IN_MODIFY | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
                                   IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
-struct CloseFolder {
+struct CloseWatched {
   void operator()(DIR* folder) const { ::closedir(folder); }
 };
 
@@ -86,7 +86,7 @@ Result<> Watch::add(const std::string& top, std::vector<FileChange>* changes) {
     }
     folders_[number] = folder;
     if (!recursive_) return {};
-    const std::unique_ptr<DIR, CloseFolder> list(::fdopendir(fd->get()));
+    const std::unique_ptr<DIR, CloseWatched> list(::fdopendir(fd->get()));
     if (!list) return fail_errno(errno, to_valid_utf8(folder));
     (void)fd->release();                                   // closed with the folder
     while (const dirent* entry = ::readdir(list.get())) {  // NOLINT: a folder of this thread alone

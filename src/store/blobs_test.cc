@@ -267,9 +267,9 @@ TEST_F(BlobsTest, APutBetweenTheListAndTheQuestionKeepsTheBlob) {
 // -- faults ---------------------------------------------------------------------------------------------
 
 // What a put of each content was answered with.
-using Acknowledged = std::map<std::string, bool>;
+using KeptBlobs = std::map<std::string, bool>;
 
-std::string check_promise(House& house, Disk& disk, const Acknowledged& acknowledged) {
+std::string check_promise(House& house, Disk& disk, const KeptBlobs& acknowledged) {
   const auto blobs = house.open(disk);
   if (!blobs) return blobs.error().message();
   if (!disk.list("/data/blobs/staging").value().empty()) return "staging is not empty";
@@ -289,40 +289,38 @@ void make_data_folder(Disk& disk) {
 }
 
 // Puts a value of several pieces, one that is there already, and a small one.
-testing::Scenario<Acknowledged> three_puts(House& house) {
+testing::Scenario<KeptBlobs> three_puts(House& house) {
   const std::string before(2000, 'b'), large(270'000, 'l'), small(100, 's');
-  return {.prepare =
-              [=, &house](testing::SimulatedDisk& disk) {
-                make_data_folder(disk);
-                ASSERT_TRUE(house.loop.run_until_done(put(*house.open(disk).value(), before)));
-              },
-          .run =
-              [=, &house](testing::SimulatedDisk& disk) {
-                Acknowledged acknowledged{{before, true}, {large, false}, {small, false}};
-                const auto blobs = house.open(disk);
-                if (!blobs) return acknowledged;
-                for (const auto& content : {large, before, small}) {
-                  acknowledged[content] |= house.loop.run_until_done(put(**blobs, content)).has_value();
-                }
-                return acknowledged;
-              },
-          .check =
-              [&house](testing::SimulatedDisk& disk, const Acknowledged& acknowledged) {
-                return check_promise(house, disk, acknowledged);
-              }};
+  return {
+      .prepare =
+          [=, &house](testing::SimulatedDisk& disk) {
+            make_data_folder(disk);
+            ASSERT_TRUE(house.loop.run_until_done(put(*house.open(disk).value(), before)));
+          },
+      .run =
+          [=, &house](testing::SimulatedDisk& disk) {
+            KeptBlobs acknowledged{{before, true}, {large, false}, {small, false}};
+            const auto blobs = house.open(disk);
+            if (!blobs) return acknowledged;
+            for (const auto& content : {large, before, small}) {
+              acknowledged[content] |= house.loop.run_until_done(put(**blobs, content)).has_value();
+            }
+            return acknowledged;
+          },
+      .check = [&house](testing::SimulatedDisk& disk,
+                        const KeptBlobs& acknowledged) { return check_promise(house, disk, acknowledged); }};
 }
 
-testing::Scenario<Acknowledged> first_put(House& house) {
-  return {.prepare = make_data_folder,
-          .run =
-              [&house](testing::SimulatedDisk& disk) {
-                const auto blobs = house.open(disk);
-                return Acknowledged{{"first", blobs && house.loop.run_until_done(put(**blobs, "first"))}};
-              },
-          .check =
-              [&house](testing::SimulatedDisk& disk, const Acknowledged& acknowledged) {
-                return check_promise(house, disk, acknowledged);
-              }};
+testing::Scenario<KeptBlobs> first_put(House& house) {
+  return {
+      .prepare = make_data_folder,
+      .run =
+          [&house](testing::SimulatedDisk& disk) {
+            const auto blobs = house.open(disk);
+            return KeptBlobs{{"first", blobs && house.loop.run_until_done(put(**blobs, "first"))}};
+          },
+      .check = [&house](testing::SimulatedDisk& disk,
+                        const KeptBlobs& acknowledged) { return check_promise(house, disk, acknowledged); }};
 }
 
 TEST(BlobsFaults, KeepTheirPromiseThroughEveryFault) {

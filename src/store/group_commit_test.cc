@@ -14,7 +14,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const Migration kSchema{"test-1", "CREATE TABLE item (name TEXT PRIMARY KEY, count BIGINT NOT NULL)"};
+const Migration kItemSchema{"test-1", "CREATE TABLE item (name TEXT PRIMARY KEY, count BIGINT NOT NULL)"};
 
 Result<std::int64_t> insert(Transaction& transaction, const std::string& name, std::int64_t count = 0) {
   return transaction.execute("INSERT INTO item (name, count) VALUES ($1, $2)", {name, count});
@@ -39,7 +39,7 @@ struct Barrier {
 
 class GroupCommitTest : public testing::OnEachDatabase {
  protected:
-  Database& database_ = open({kSchema});
+  Database& database_ = open({kItemSchema});
   async::TaskScope scope_;
 
   std::int64_t count_items() {
@@ -96,7 +96,7 @@ TEST_P(GroupCommitTest, SharesOneCommitAmongThoseWhoWait) {
 
 TEST_P(GroupCommitTest, KeepsToTheGroupLimit) {
   options_.group_limit = 10;
-  Database& small = open({kSchema});
+  Database& small = open({kItemSchema});
   Barrier barrier;
   std::vector<Result<>> outcomes;
   std::vector<Task<>> tasks;

@@ -1,5 +1,6 @@
 #include "task/agent_loop.h"
 
+#include "base/json_text.h"
 #include "kernel/grant.h"
 
 namespace acloud::task {
@@ -15,12 +16,6 @@ OrderedJson parse_or_null(std::string_view text) {
   // Checked first for depth and names given twice, as all that strangers send.
   if (!parse_json(text)) return nullptr;
   return OrderedJson::parse(text);
-}
-
-std::string text_at(const OrderedJson& object, const char* name) {
-  if (!object.is_object()) return "";
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 // What goes into a column of text.

@@ -1,5 +1,7 @@
 #include "task/events.h"
 
+#include "base/json_text.h"
+
 namespace acloud::task {
 namespace {
 
@@ -10,12 +12,6 @@ std::int64_t milliseconds(Time time) {
 OrderedJson parse(const std::string& text) {
   if (!parse_json(text)) return OrderedJson::object();
   return OrderedJson::parse(text);
-}
-
-std::string text_at(const OrderedJson& object, const char* name) {
-  if (!object.is_object()) return "";
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 class Writer {

@@ -1,16 +1,13 @@
 #include "task/script.h"
 
+#include "base/json_text.h"
+
 namespace acloud::task {
 namespace {
 
 Json parse_reply(const Outcome& outcome) {
   auto parsed = parse_json(outcome.json);
   return parsed && parsed->is_object() ? *std::move(parsed) : Json::object();
-}
-
-std::string text_at(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 Step owners_call(std::string operation, const Json& arguments) {

@@ -99,7 +99,7 @@ Result<> read_messages(const Json& request, Conversation& out) {
   return {};
 }
 
-Result<> read_tools(const Json& request, Conversation& out) {
+Result<> read_anthropic_tools(const Json& request, Conversation& out) {
   const Json* tools = field_of(request, "tools");
   for (std::size_t i = 0; tools != nullptr && i < tools->size(); ++i) {
     const Json& tool = tools->is_array() ? (*tools)[i] : *tools;
@@ -136,7 +136,7 @@ Result<> read_tools(const Json& request, Conversation& out) {
 
 // `thinking` says whether and how far to think: a provider of another dialect decides that by itself, or by
 // the effort.
-Result<> read_output(const Json& request, Conversation& out) {
+Result<> read_anthropic_output(const Json& request, Conversation& out) {
   if (const Json* thinking = field_of(request, "thinking")) {
     const std::string type = text_of(*thinking, "type");
     if (type != "enabled" && type != "disabled" && type != "adaptive") {
@@ -168,8 +168,8 @@ Result<Conversation> read_anthropic(const Json& request) {
                    "service_tier", "context_management", "cache_control", "diagnostics"}));
   Conversation out;
   ACLOUD_CHECK(read_messages(request, out));
-  ACLOUD_CHECK(read_tools(request, out));
-  ACLOUD_CHECK(read_output(request, out));
+  ACLOUD_CHECK(read_anthropic_tools(request, out));
+  ACLOUD_CHECK(read_anthropic_output(request, out));
   ACLOUD_TRY(out.max_tokens, read_integer(request, "max_tokens", ""));
   ACLOUD_TRY(out.temperature, read_number(request, "temperature", ""));
   ACLOUD_TRY(out.top_p, read_number(request, "top_p", ""));
@@ -244,7 +244,7 @@ Result<> write_messages(const Conversation& from, Json& out) {
   return {};
 }
 
-void write_tools(const Conversation& from, Json& out) {
+void write_anthropic_tools(const Conversation& from, Json& out) {
   for (const Tool& tool : from.tools) {
     Json written = {{"name", tool.name}, {"input_schema", tool.parameters}};
     if (!tool.description.empty()) written["description"] = tool.description;
@@ -274,7 +274,7 @@ Result<Json> write_anthropic(const Conversation& from, const std::string& model)
   if (from.temperature.value_or(0) > 1) return cannot_translate("temperature", "a value above 1");
   Json out = {{"model", model}, {"max_tokens", from.max_tokens.value_or(kMaxTokens)}};
   ACLOUD_CHECK(write_messages(from, out));
-  write_tools(from, out);
+  write_anthropic_tools(from, out);
   if (from.temperature) out["temperature"] = *from.temperature;
   if (from.top_p) out["top_p"] = *from.top_p;
   if (from.top_k) out["top_k"] = *from.top_k;

@@ -28,7 +28,7 @@ constexpr std::string_view kOnlyOpenAi[] = {"seed",
                                             "thinking_budget",
                                             "chat_template_kwargs"};
 
-Result<> read_content(const Json& content, const std::string& where, std::vector<Part>& parts) {
+Result<> read_openai_content(const Json& content, const std::string& where, std::vector<Part>& parts) {
   if (content.is_null()) return {};
   if (content.is_string()) {
     parts.push_back(TextPart{content.get<std::string>()});
@@ -73,7 +73,7 @@ Result<> read_tool_message(const Json& message, const std::string& where, Conver
   ToolResultPart result{.id = text_of(message, "tool_call_id"), .content = {}};
   std::vector<Part> parts;
   if (const Json* content = field_of(message, "content")) {
-    ACLOUD_CHECK(read_content(*content, at(where, "content"), parts));
+    ACLOUD_CHECK(read_openai_content(*content, at(where, "content"), parts));
   }
   for (Part& part : parts) {
     if (auto* text = std::get_if<TextPart>(&part)) result.content.emplace_back(std::move(*text));
@@ -110,14 +110,14 @@ Result<> read_message(const Json& message, const std::string& where, Conversatio
     return cannot_translate(at(where, "role"), fmt::format("the role \"{}\"", role));
   }
   if (const Json* content = field_of(message, "content")) {
-    ACLOUD_CHECK(read_content(*content, at(where, "content"), read.parts));
+    ACLOUD_CHECK(read_openai_content(*content, at(where, "content"), read.parts));
   }
   ACLOUD_CHECK(read_tool_calls(message, where, read.parts));
   out.messages.push_back(std::move(read));
   return {};
 }
 
-Result<> read_tools(const Json& request, Conversation& out) {
+Result<> read_openai_tools(const Json& request, Conversation& out) {
   const Json* tools = field_of(request, "tools");
   for (std::size_t i = 0; tools != nullptr && i < tools->size(); ++i) {
     const Json& tool = tools->is_array() ? (*tools)[i] : *tools;
@@ -195,7 +195,7 @@ Result<Conversation> read_openai(const Json& request) {
   for (std::size_t i = 0; i < messages->size(); ++i) {
     ACLOUD_CHECK(read_message((*messages)[i], at("messages", i), out));
   }
-  ACLOUD_CHECK(read_tools(request, out));
+  ACLOUD_CHECK(read_openai_tools(request, out));
   ACLOUD_CHECK(read_format(request, out));
   ACLOUD_CHECK(read_settings(request, out));
   Json rest = request;

@@ -56,7 +56,7 @@ Result<> write_message(const Message& message, const std::string& where, Json& m
   return {};
 }
 
-void write_tools(const Conversation& from, Json& out) {
+void write_openai_tools(const Conversation& from, Json& out) {
   for (const Tool& tool : from.tools) {
     Json function = {{"name", tool.name}, {"parameters", tool.parameters}};
     if (!tool.description.empty()) function["description"] = tool.description;
@@ -80,7 +80,7 @@ Result<Json> write_openai(const Conversation& from, const std::string& model) {
   for (std::size_t i = 0; i < from.messages.size(); ++i) {
     ACLOUD_CHECK(write_message(from.messages[i], at("messages", i), out["messages"]));
   }
-  write_tools(from, out);
+  write_openai_tools(from, out);
   if (from.max_tokens) out["max_tokens"] = *from.max_tokens;
   if (from.temperature) out["temperature"] = *from.temperature;
   if (from.top_p) out["top_p"] = *from.top_p;

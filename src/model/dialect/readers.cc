@@ -7,7 +7,7 @@
 namespace acloud::model {
 namespace {
 
-Result<Json> parse(const RawEvent& event) {
+Result<Json> event_json(const RawEvent& event) {
   auto parsed = parse_json(event.data);
   if (parsed && parsed->is_object()) return parsed;
   return fail(ErrorCode::unavailable, "the upstream's stream holds an event that is not JSON: {}",
@@ -23,7 +23,7 @@ class OpenAiReader final : public ReplyReader {
  public:
   Result<> read(const RawEvent& event, std::vector<ReplyEvent>& events) override {
     if (event.data.empty() || event.data == "[DONE]") return {};
-    ACLOUD_TRY(const Json chunk, parse(event));
+    ACLOUD_TRY(const Json chunk, event_json(event));
     if (const Json* error = field_of(chunk, "error")) {
       events.emplace_back(Failed{text_of(*error, "type"), text_of(*error, "message")});
       return {};
@@ -87,7 +87,7 @@ class AnthropicReader final : public ReplyReader {
  public:
   Result<> read(const RawEvent& event, std::vector<ReplyEvent>& events) override {
     if (event.data.empty()) return {};
-    ACLOUD_TRY(const Json parsed, parse(event));
+    ACLOUD_TRY(const Json parsed, event_json(event));
     const std::string type = text_of(parsed, "type");
     if (type == "message_start") {
       const Json* message = field_of(parsed, "message");

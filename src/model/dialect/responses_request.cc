@@ -5,7 +5,7 @@
 namespace acloud::model {
 namespace {
 
-Result<> read_content(const Json& content, const std::string& where, std::vector<Part>& parts) {
+Result<> read_responses_content(const Json& content, const std::string& where, std::vector<Part>& parts) {
   if (content.is_string()) {
     parts.push_back(TextPart{content.get<std::string>()});
     return {};
@@ -40,7 +40,7 @@ Result<> read_message(const Json& item, const std::string& where, Conversation& 
   const Json* content = field_of(item, "content");
   if (content == nullptr) return wrong_part(at(where, "content"), "text or a list of parts");
   std::vector<Part> parts;
-  ACLOUD_CHECK(read_content(*content, at(where, "content"), parts));
+  ACLOUD_CHECK(read_responses_content(*content, at(where, "content"), parts));
   if (role == "system" || role == "developer") {
     out.messages.push_back({Role::system, std::move(parts)});
   } else if (role == "user") {
@@ -57,7 +57,7 @@ Result<> read_result(const Json& item, const std::string& where, Conversation& o
   ToolResultPart result{.id = text_of(item, "call_id"), .content = {}};
   std::vector<Part> parts;
   if (const Json* output = field_of(item, "output")) {
-    ACLOUD_CHECK(read_content(*output, at(where, "output"), parts));
+    ACLOUD_CHECK(read_responses_content(*output, at(where, "output"), parts));
   }
   for (Part& part : parts) {
     if (auto* text = std::get_if<TextPart>(&part)) result.content.emplace_back(std::move(*text));
@@ -126,7 +126,7 @@ Result<> read_tool(const Json& tool, const std::string& where, const std::string
   return cannot_translate(where, fmt::format("a tool of type \"{}\"", type));
 }
 
-Result<> read_tools(const Json& request, Conversation& out) {
+Result<> read_responses_tools(const Json& request, Conversation& out) {
   const Json* tools = field_of(request, "tools");
   if (tools != nullptr && !tools->is_array()) return wrong_part("tools", "a list");
   for (std::size_t i = 0; tools != nullptr && i < tools->size(); ++i) {
@@ -149,7 +149,7 @@ Result<> read_tools(const Json& request, Conversation& out) {
   return {};
 }
 
-Result<> read_output(const Json& request, Conversation& out) {
+Result<> read_responses_output(const Json& request, Conversation& out) {
   if (const Json* reasoning = field_of(request, "reasoning")) out.effort = text_of(*reasoning, "effort");
   const Json* text = field_of(request, "text");
   if (text == nullptr) return {};
@@ -208,8 +208,8 @@ Result<Conversation> read_responses(const Json& request) {
   for (std::size_t i = 0; input->is_array() && i < input->size(); ++i) {
     ACLOUD_CHECK(read_item((*input)[i], at("input", i), out));
   }
-  ACLOUD_CHECK(read_tools(request, out));
-  ACLOUD_CHECK(read_output(request, out));
+  ACLOUD_CHECK(read_responses_tools(request, out));
+  ACLOUD_CHECK(read_responses_output(request, out));
   ACLOUD_TRY(out.max_tokens, read_integer(request, "max_output_tokens", ""));
   ACLOUD_TRY(out.temperature, read_number(request, "temperature", ""));
   ACLOUD_TRY(out.top_p, read_number(request, "top_p", ""));

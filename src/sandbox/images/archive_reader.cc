@@ -13,7 +13,7 @@ constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
 constexpr std::string_view kReserved = ".wh..wh.";
 
-struct Free {
+struct FreeReader {
   void operator()(archive* reader) const { ::archive_read_free(reader); }
 };
 
@@ -137,7 +137,7 @@ class Unpacking {
   Feed feed_;
   TreeWriter& to_;
   const UnpackOptions& options_;
-  std::unique_ptr<archive, Free> reader_;
+  std::unique_ptr<archive, FreeReader> reader_;
   std::string buffer_;
 };
 

@@ -13,9 +13,9 @@
 namespace acloud::sandbox::images {
 namespace {
 
-constexpr std::size_t kPiece = 256 << 10;
+constexpr std::size_t kRead = 256 << 10;
 
-struct Free {
+struct FreeEntry {
   void operator()(archive_entry* entry) const { ::archive_entry_free(entry); }
 };
 
@@ -31,7 +31,7 @@ struct ArchiveWriter::Entry {
     ::archive_entry_set_mtime(entry.get(), meta.modified.tv_sec, meta.modified.tv_nsec);
     ::archive_entry_set_size(entry.get(), 0);
   }
-  std::unique_ptr<archive_entry, Free> entry;
+  std::unique_ptr<archive_entry, FreeEntry> entry;
 };
 
 ArchiveWriter::ArchiveWriter(int file, std::uint64_t most) : writer_(::archive_write_new()), most_(most) {
@@ -70,7 +70,7 @@ Result<> ArchiveWriter::copy_file(std::string_view name, const Meta& meta, int f
   const Entry entry(name, AE_IFREG, meta);
   ::archive_entry_set_size(entry.entry.get(), status.st_size);
   ACLOUD_CHECK(write(entry));
-  std::string buffer(kPiece, '\0');
+  std::string buffer(kRead, '\0');
   for (std::uint64_t left = size; left > 0;) {
     const std::size_t most = std::min<std::uint64_t>(left, buffer.size());
     const ssize_t got = ::read(from, buffer.data(), most);

@@ -13,7 +13,7 @@
 namespace acloud::sandbox::images {
 namespace {
 
-constexpr std::uint64_t kResolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+constexpr std::uint64_t kInLayout = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
 constexpr std::size_t kDocumentMost = 4 << 20;
 constexpr int kIndexesMost = 3;  // one in the other
 constexpr std::size_t kEnvironmentMost = 256;
@@ -26,7 +26,7 @@ std::string this_architecture() {
 }
 
 Result<jail::Fd> open_below(int folder, const std::string& path) {
-  jail::Fd file(jail::openat2(folder, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY, kResolve));
+  jail::Fd file(jail::openat2(folder, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY, kInLayout));
   struct stat status{};
   if (!file || ::fstat(file.get(), &status) != 0) return fail_errno(errno, path);
   if (!S_ISREG(status.st_mode)) return fail(ErrorCode::invalid_argument, "{}: it is no file", path);

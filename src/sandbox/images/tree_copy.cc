@@ -17,7 +17,7 @@
 namespace acloud::sandbox::images {
 namespace {
 
-constexpr std::uint64_t kResolve =
+constexpr std::uint64_t kWithin =
     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
 
 struct CloseFolder {
@@ -42,7 +42,7 @@ class Copy {
  private:
   Result<> copy_folder(const std::string& path) {
     jail::Fd fd(jail::openat2(from_, path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
-                              kResolve));
+                              kWithin));
     if (!fd && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EXDEV)) return {};
     if (!fd) return fail_errno(errno, shown(path));
     if (options_.overlay && !path.empty()) ACLOUD_CHECK(copy_opaqueness(fd.get(), path));

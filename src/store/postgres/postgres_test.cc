@@ -15,16 +15,16 @@ namespace {
 using ::testing::HasSubstr;
 using testing::PostgresServer;
 
-const Migration kSchema{"test-1", "CREATE TABLE hold (id TEXT PRIMARY KEY, amount BIGINT NOT NULL)"};
+const Migration kHoldSchema{"test-1", "CREATE TABLE hold (id TEXT PRIMARY KEY, amount BIGINT NOT NULL)"};
 
-Result<std::int64_t> insert(Transaction& transaction, const std::string& id) {
+Result<std::int64_t> insert_hold(Transaction& transaction, const std::string& id) {
   return transaction.execute("INSERT INTO hold VALUES ($1, 1)", {id});
 }
 
 class PostgresTest : public ::testing::Test {
  protected:
   std::unique_ptr<Database> open() {
-    return store::open({.url = url_, .data_folder = {}}, {kSchema}).value();
+    return store::open({.url = url_, .data_folder = {}}, {kHoldSchema}).value();
   }
   std::int64_t count(Database& database) {
     return run(database.query("SELECT COUNT(*) FROM hold")).value().at(0).integer(0);
@@ -44,7 +44,7 @@ constexpr std::int64_t kLimit = 25;
 Result<bool> hold_if_room(Transaction& transaction, const std::string& id) {
   ACLOUD_TRY(const Rows sum, transaction.query("SELECT COALESCE(SUM(amount), 0) FROM hold"));
   if (sum.at(0).integer(0) >= kLimit) return false;
-  ACLOUD_CHECK(insert(transaction, id));
+  ACLOUD_CHECK(insert_hold(transaction, id));
   return true;
 }
 
@@ -96,12 +96,12 @@ TEST_F(PostgresTest, RunsAClosureAgainThatRaced) {
         async::EventLoop loop;
         EXPECT_TRUE(loop.run_until_done(second->write_durably([](Transaction& other) -> Result<> {
           ACLOUD_TRY(const Rows seen, other.query("SELECT COUNT(*) FROM hold"));
-          ACLOUD_CHECK(insert(other, "theirs"));
+          ACLOUD_CHECK(insert_hold(other, "theirs"));
           return {};
         })));
       }).join();
     }
-    ACLOUD_CHECK(insert(t, "ours"));
+    ACLOUD_CHECK(insert_hold(t, "ours"));
     return rows[0].integer(0);
   }));
   EXPECT_EQ(runs, 2);
@@ -122,14 +122,14 @@ TEST_F(PostgresTest, GivesUpAfterManyRaces) {
   EXPECT_EQ(raced.error().code(), ErrorCode::unavailable);
   EXPECT_THAT(raced.error().message(), HasSubstr("after 100 tries"));
   EXPECT_EQ(runs, 100);
-  EXPECT_TRUE(run(database->write_durably([](Transaction& t) { return insert(t, "next"); })));
+  EXPECT_TRUE(run(database->write_durably([](Transaction& t) { return insert_hold(t, "next"); })));
 }
 
 TEST_F(PostgresTest, RunsAClosureAgainWhoseConnectionWasLost) {
   const auto database = open();
   int runs = 0;
   EXPECT_TRUE(run(database->write_durably([&](Transaction& t) -> Result<> {
-    ACLOUD_CHECK(insert(t, "a"));
+    ACLOUD_CHECK(insert_hold(t, "a"));
     if (++runs == 1) ACLOUD_CHECK(t.query("SELECT pg_terminate_backend(pg_backend_pid())"));
     return {};
   })));
@@ -152,7 +152,7 @@ TEST_F(PostgresTest, SaysWhereItIsNotKnownWhatBecameOfACommit) {
   int runs = 0;
   const auto lost = run(database->write_durably([&](Transaction& t) {
     ++runs;
-    return insert(t, "a");
+    return insert_hold(t, "a");
   }));
   ASSERT_FALSE(lost);
   EXPECT_EQ(lost.error().code(), ErrorCode::unavailable);
@@ -166,7 +166,7 @@ TEST_F(PostgresTest, GoesOnAfterTheServerRestarted) {
   PostgresServer& server = PostgresServer::shared();
   const auto database = open();
   const auto write = [&](std::string id) {
-    return run(database->write_durably([id](Transaction& t) { return insert(t, id); }));
+    return run(database->write_durably([id](Transaction& t) { return insert_hold(t, id); }));
   };
   ASSERT_TRUE(write("before"));
   EXPECT_EQ(count(*database), 1);
@@ -183,7 +183,7 @@ TEST_F(PostgresTest, RefusesADatabaseWithAnotherOrderOfText) {
   ASSERT_TRUE(server.run(
       "postgres",
       "CREATE DATABASE german TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de' LOCALE 'C.UTF-8'"));
-  const auto opened = store::open({.url = server.url("german"), .data_folder = {}}, {kSchema});
+  const auto opened = store::open({.url = server.url("german"), .data_folder = {}}, {kHoldSchema});
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code(), ErrorCode::precondition_failed);
   EXPECT_THAT(opened.error().message(), HasSubstr("LOCALE 'C'"));

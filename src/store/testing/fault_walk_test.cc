@@ -9,7 +9,6 @@ namespace {
 
 using ::testing::IsEmpty;
 using ::testing::Not;
-using Open = Disk::Open;
 
 struct Steps {
   bool sync_file = true;
@@ -17,7 +16,7 @@ struct Steps {
 };
 
 Result<> replace(Disk& disk, std::string_view bytes, Steps steps) {
-  ACLOUD_TRY(auto file, disk.open("/d/staging", Open::create));
+  ACLOUD_TRY(auto file, disk.open("/d/staging", Disk::Open::create));
   ACLOUD_CHECK(file->truncate(0));
   ACLOUD_CHECK(file->write(0, bytes));
   if (steps.sync_file) ACLOUD_CHECK(file->sync());
@@ -29,7 +28,7 @@ Result<> replace(Disk& disk, std::string_view bytes, Steps steps) {
 const std::string kOld(1500, 'o');
 const std::string kNew(1500, 'n');
 
-WalkReport walk(Steps steps) {
+WalkReport walk_publishing(Steps steps) {
   return walk_faults(
       Scenario<bool>{.prepare =
                          [](SimulatedDisk& disk) {
@@ -39,7 +38,7 @@ WalkReport walk(Steps steps) {
                          },
                      .run = [=](SimulatedDisk& disk) { return replace(disk, kNew, steps).has_value(); },
                      .check = [](SimulatedDisk& disk, bool acknowledged) -> std::string {
-                       auto file = disk.open("/d/value", Open::read);
+                       auto file = disk.open("/d/value", Disk::Open::read);
                        if (!file) return file.error().message();
                        const std::string found = (*file)->read(0, 1 << 20).value();
                        if (found == kNew || (found == kOld && !acknowledged)) return "";
@@ -48,7 +47,7 @@ WalkReport walk(Steps steps) {
 }
 
 TEST(FaultWalk, FindsNothingWrongWithACarefulProgram) {
-  const WalkReport report = walk({});
+  const WalkReport report = walk_publishing({});
   EXPECT_THAT(report.broken, IsEmpty());
   // open, truncate, write, sync, rename, sync_folder, and the call that no run reaches.
   EXPECT_EQ(report.calls, 7u);
@@ -56,11 +55,11 @@ TEST(FaultWalk, FindsNothingWrongWithACarefulProgram) {
 }
 
 TEST(FaultWalk, NoticesWhereTheFileIsNotSynced) {
-  EXPECT_THAT(walk({.sync_file = false}).broken, Not(IsEmpty()));
+  EXPECT_THAT(walk_publishing({.sync_file = false}).broken, Not(IsEmpty()));
 }
 
 TEST(FaultWalk, NoticesWhereTheFolderIsNotSynced) {
-  EXPECT_THAT(walk({.sync_folder = false}).broken, Not(IsEmpty()));
+  EXPECT_THAT(walk_publishing({.sync_folder = false}).broken, Not(IsEmpty()));
 }
 
 }  // namespace

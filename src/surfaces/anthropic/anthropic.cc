@@ -5,13 +5,13 @@
 namespace acloud::surfaces {
 namespace {
 
-struct Told {
+struct AnthropicError {
   int status;
   std::string_view type;
 };
 
 // https://docs.anthropic.com/en/api/errors
-Told told(ErrorCode code) {
+AnthropicError told(ErrorCode code) {
   switch (code) {
     case ErrorCode::unauthenticated:
       return {401, "authentication_error"};

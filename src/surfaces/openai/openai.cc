@@ -5,12 +5,12 @@
 namespace acloud::surfaces {
 namespace {
 
-struct Told {
+struct OpenAiError {
   std::string_view type;
   const char* code;  // null for none
 };
 
-Told told(const Error& error) {
+OpenAiError told(const Error& error) {
   switch (error.code()) {
     case ErrorCode::invalid_argument:
     case ErrorCode::conflict:
@@ -36,7 +36,7 @@ Told told(const Error& error) {
 }
 
 Json body_of(const Error& error) {
-  const Told as = told(error);
+  const OpenAiError as = told(error);
   const Json param = error.details().contains("field") ? error.details()["field"] : Json();
   return {{"error",
            {{"message", error.message()},

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::string_view kReadme = "README";
 
-std::string lower(std::string_view text) {
+std::string lower_ascii(std::string_view text) {
   std::string out(text);
   std::ranges::transform(out, out.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
@@ -50,7 +50,7 @@ std::string address_of_page(std::string_view path) {
   if (name == "docs/README") return "/docs";
   if (name == kReadme) return "/docs/project";
   if (name.starts_with("docs/")) return fmt::format("/docs/{}", name.substr(5));
-  if (!name.contains('/')) return fmt::format("/docs/{}", lower(name));
+  if (!name.contains('/')) return fmt::format("/docs/{}", lower_ascii(name));
   if (name.ends_with("/README")) name.remove_suffix(kReadme.size() + 1);
   return fmt::format("/docs/source/{}", name);
 }

@@ -6,7 +6,7 @@
 namespace acloud::sandbox::jail {
 namespace {
 
-constexpr std::size_t kMaxLayers = 64, kMaxBinds = 64, kMaxHostname = 63, kMaxPath = 4095;
+constexpr std::size_t kMostLayers = 64, kMaxBinds = 64, kMaxHostname = 63, kMaxPath = 4095;
 constexpr std::uint64_t kMaxDisk = 16ULL << 40, kMaxInodes = 1ULL << 31;
 
 bool is_path(const std::string& path) {
@@ -28,7 +28,7 @@ Result<> check(const Spec& spec) {
   const Limits& limits = spec.limits;
   if (!is_jail_id(spec.id)) return wrong("id", "must be 1 to 64 of [a-z0-9_-]");
   if (!is_hostname(spec.hostname)) return wrong("hostname", "must be 1 to 63 of [a-zA-Z0-9.-]");
-  if (spec.image.layers.size() > kMaxLayers) return wrong("image.layers", "more than 64");
+  if (spec.image.layers.size() > kMostLayers) return wrong("image.layers", "more than 64");
   if (!std::ranges::all_of(spec.image.layers, is_path))
     return wrong("image.layers", "must be absolute paths");
   if (spec.binds.size() > kMaxBinds) return wrong("binds", "more than 64");
