@@ -222,7 +222,7 @@ int bench(int rounds) {
   std::string pattern = "/tmp/acloud-jail-bench-XXXXXX";
   const std::string folder = ::mkdtemp(pattern.data());
   {
-    const auto host = must(Host::start({folder + "/host", 8, true}));
+    const auto host = must(Host::start({.folder = folder + "/host", .prepared = 8}));
     if (!host->report().available) {
       fmt::print("no jail can be made here: {}\n", host->report().problem);
       return 0;

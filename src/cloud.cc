@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::chrono::seconds kSpoolEvery{1};
 constexpr std::chrono::seconds kSchedulesEvery{1};
-constexpr std::int64_t kBuiltinContext = 4096;  // tokens that the built-in model keeps at once
+constexpr std::int64_t kBuiltinContext = 4096;  // tokens that acloud-tiny keeps at once
 constexpr std::chrono::minutes kSweepEvery{10};
 constexpr std::chrono::minutes kBlobGrace{10};
 constexpr std::size_t kConnectionsOfSandbox = 128;  // to the cloud's API at once
@@ -26,9 +26,10 @@ std::vector<store::Migration> migrations() {
   std::vector<store::Migration> all;
   for (auto part :
        {kernel::Idempotency::migrations(), kernel::Spool::migrations(), kernel::AuditTable::migrations(),
-        ledger::Ledger::migrations(), identity::migrations(), storage::ObjectService::migrations(),
-        storage::DatabaseService::migrations(), storage::QueueService::migrations(), task::migrations(),
-        task::schedule::migrations(), usage::UsageService::migrations()}) {
+        ledger::Ledger::migrations(), identity::migrations(), identity::SignUpService::migrations(),
+        storage::ObjectService::migrations(), storage::DatabaseService::migrations(),
+        storage::QueueService::migrations(), task::migrations(), task::schedule::migrations(),
+        usage::UsageService::migrations(), surfaces::mcp::Mcp::migrations()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -55,21 +56,35 @@ net::ServerOptions server_options(const ServerConfig& config) {
   return options;
 }
 
-// The model that is a part of the program is there without being named.
-void add_builtin_model(Config& config) {
-  const auto named = std::ranges::find(config.model, inference::kBuiltinName, &model::ModelConfig::name);
-  if (named != config.model.end()) return;
+// "oci:NAME" names a program, "jail" none.
+std::string runtime_of(const std::string& isolation) {
+  constexpr std::string_view kOci = "oci:";
+  return isolation.starts_with(kOci) ? isolation.substr(kOci.size()) : std::string();
+}
+
+void add_builtin_model(Config& config, std::string_view name, std::string_view file, std::int64_t context) {
+  if (std::ranges::find(config.model, name, &model::ModelConfig::name) != config.model.end()) return;
   model::ModelConfig& added = config.model.emplace_back();
-  added.name = inference::kBuiltinName;
+  added.name = name;
   added.engine = model::EngineKind::llama;
-  added.file = inference::kBuiltinFile;
-  added.context = kBuiltinContext;
+  added.file = file;
+  added.context = context;
+}
+
+// The models that are a part of the program are there without being named.
+void add_builtin_models(Config& config) {
+  add_builtin_model(config, inference::kBuiltinName, inference::kBuiltinFile, kBuiltinContext);
+  add_builtin_model(config, inference::kBuiltinEncoderName, inference::kBuiltinEncoderFile, 0);
 }
 
 std::vector<inference::LocalModel> local_models(const Config& config) {
   std::vector<inference::LocalModel> models;
   for (const model::ModelConfig& each : config.model) {
     if (!each.engine) continue;
+    if (each.file == inference::kBuiltinEncoderFile) {
+      models.push_back({.name = each.name, .options = {}, .encoder = inference::builtin_encoder()});
+      continue;
+    }
     const bool builtin = each.file == inference::kBuiltinFile;
     const bool small = builtin || inference::is_small(each.file);
     const auto cores = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
@@ -123,7 +138,7 @@ Cloud::Cloud(Config config, DataFolder folder)
       loops_(static_cast<std::size_t>(config_.server.threads)) {}
 
 Task<Result<std::unique_ptr<Cloud>>> Cloud::start(Config config, DataFolder folder) {
-  add_builtin_model(config);
+  add_builtin_models(config);
   std::unique_ptr<Cloud> cloud(new Cloud(std::move(config), std::move(folder)));
   ACLOUD_CO_CHECK(cloud->open());
   ACLOUD_CO_TRY(std::string root_key, identity::root_key(cloud->folder_.path(), cloud->random_));
@@ -133,6 +148,7 @@ Task<Result<std::unique_ptr<Cloud>>> Cloud::start(Config config, DataFolder fold
   ACLOUD_CO_CHECK(co_await cloud->runner_->take_over());
   ACLOUD_CO_CHECK(cloud->server_->start());
   cloud->runner_->start();
+  cloud->outside_->start();
   co_return cloud;
 }
 
@@ -148,10 +164,11 @@ Result<> Cloud::open() {
                                                    .jails = data + "/jails",
                                                    .images = data + "/images",
                                                    .pool = static_cast<unsigned>(config_.sandbox.pool),
+                                                   .runtime = runtime_of(config_.sandbox.isolation),
                                                    .outside = outside_of_sandboxes()},
                                                   clock_, random_, blocking_));
 
-  keys_ = std::make_unique<identity::Keys>(*database_, clock_);
+  keys_ = std::make_unique<identity::Keys>(*database_, clock_, config_.signup.enabled);
   ACLOUD_TRY(open_calls_, ledger::OpenCalls::open(data + "/calls", instance_));
   audit_ = std::make_unique<kernel::AuditTable>(instance_);
   idempotency_ =
@@ -168,7 +185,7 @@ Result<> Cloud::open() {
                             }});
   call_ledger_ = std::make_unique<kernel::CallLedger>(*ledger_);
   metrics_ = std::make_unique<Metrics>([this] { return sample(); });
-  declare_products();
+  ACLOUD_CHECK(declare_products());
   ACLOUD_TRY(const auto prices, configured_prices(config_));
   ledger_->prices().set_configured(prices);
   ACLOUD_CHECK(models_->configure(config_.provider, config_.model));
@@ -213,6 +230,8 @@ Result<> Cloud::open() {
                                                                         .clock = clock_,
                                                                         .random = random_,
                                                                         .loops = loops_,
+                                                                        .database = *database_,
+                                                                        .instance = instance_,
                                                                         .library = site_.get(),
                                                                         .version = std::string(kVersion),
                                                                         .tls = config_.server.tls.has_value(),
@@ -241,7 +260,7 @@ sandbox::Outside Cloud::outside_of_sandboxes() {
           .proxy = proxy_.get()};
 }
 
-void Cloud::declare_products() {
+Result<> Cloud::declare_products() {
   objects_ = std::make_unique<storage::ObjectService>(*database_, *blobs_);
   if (database_->kind() == "postgres") {
     sql_ = std::make_unique<storage::postgres::PostgresEngine>(
@@ -252,13 +271,17 @@ void Cloud::declare_products() {
   }
   databases_ = std::make_unique<storage::DatabaseService>(*database_, *sql_);
   queues_ = std::make_unique<storage::QueueService>(*database_);
+  make_sign_ups();
   identity_ = std::make_unique<identity::IdentityService>(
-      *keys_, std::vector<identity::IdentityService::ForgetWorkspace>{
-                  &storage::ObjectService::forget_workspace, &storage::DatabaseService::forget_workspace,
-                  &storage::QueueService::forget_workspace, &task::forget_workspace,
-                  &task::schedule::forget_workspace});
+      *keys_,
+      std::vector<identity::IdentityService::ForgetWorkspace>{
+          &storage::ObjectService::forget_workspace, &storage::DatabaseService::forget_workspace,
+          &storage::QueueService::forget_workspace, &task::forget_workspace,
+          &task::schedule::forget_workspace, [this](store::Transaction& tx, const std::string& workspace) {
+            return sign_ups_->forget_workspace(tx, workspace);
+          }});
   sandbox_ = std::make_unique<sandbox::SandboxService>(*sandboxes_, blocking_, copying_);
-  identity::declare(catalog_, *identity_);
+  identity::declare(catalog_, *identity_, *sign_ups_);
   sandbox::declare(catalog_, *sandbox_);
   storage::declare(catalog_, *objects_);
   storage::declare(catalog_, *databases_);
@@ -267,10 +290,40 @@ void Cloud::declare_products() {
   model::declare(catalog_, *models_);
   tasks_ = std::make_unique<task::TaskService>(board_, set_task_budget());
   task::declare(catalog_, *tasks_);
+  approvals_ = std::make_unique<task::approval::ApprovalService>([this] { runner_->wake(); });
+  task::approval::declare(catalog_, *approvals_);
   schedules_ = std::make_unique<task::schedule::ScheduleService>(
       *database_, clock_, random_, [this](std::string id) { return keys_->works(std::move(id)); });
   task::schedule::declare(catalog_, *schedules_);
   usage::declare(catalog_, usage_);
+  ACLOUD_TRY(outside_, mcp::Servers::make(config_.mcp_server, {.clock = clock_,
+                                                               .random = random_,
+                                                               .secret_of = model::key_of,
+                                                               .version = std::string(kVersion)}));
+  mcp::declare(catalog_, *outside_, [this](const std::string& product) { mcp_->changed(product); });
+  metrics_->include([this] { return outside_->metrics(); });
+  return {};
+}
+
+// The budget of a workspace that an agent made itself: the operator's, so that no key of it can change it.
+void Cloud::make_sign_ups() {
+  sign_ups_ = std::make_unique<identity::SignUpService>(
+      config_.signup,
+      [this](store::Transaction& tx, const std::string& workspace, const std::string& limit,
+             Time now) -> Result<> {
+        ACLOUD_TRY(const ledger::Money money, ledger::Money::parse(limit));
+        ACLOUD_CHECK(
+            ledger_->set_budget_in(tx, {.id = "bud_" + workspace,
+                                        .scope = {workspace, ledger::ScopeKind::workspace, workspace},
+                                        .limit = money,
+                                        .period = ledger::Period::total,
+                                        .by_operator = true,
+                                        .created = now}));
+        return {};
+      },
+      [this](store::Transaction& tx, const std::string& workspace) {
+        return ledger_->delete_budget_in(tx, "bud_" + workspace);
+      });
 }
 
 // A task's budget is one as any other, on the scope of that task.
@@ -301,7 +354,7 @@ Task<net::Response> Cloud::handle(net::Request& request) {
 }
 
 Result<> Cloud::reload(Config config) {
-  add_builtin_model(config);
+  add_builtin_models(config);
   const auto files = [](const Config& of) {
     std::vector<std::pair<std::string, std::string>> all;
     for (const model::ModelConfig& each : of.model) {
@@ -309,6 +362,15 @@ Result<> Cloud::reload(Config config) {
     }
     return all;
   };
+  const auto outside = [](const Config& of) {
+    std::string all;
+    for (const mcp::ServerConfig& each : of.mcp_server) all += encode(each);
+    return all;
+  };
+  if (outside(config) != outside(config_)) {
+    return fail(ErrorCode::invalid_argument,
+                "outside MCP servers are taken at the start alone: restart the server");
+  }
   if (files(config) != files(config_)) {
     return fail(ErrorCode::invalid_argument,
                 "models with an engine are loaded at the start alone: restart the server");
@@ -367,6 +429,8 @@ Task<> Cloud::maintain() {
       log_failure("the ledger's upkeep failed", kept.error());
     if (const auto kept = co_await databases_->maintain(); !kept)
       log_failure("what a deleted database left stays", kept.error());
+    if (const auto kept = co_await mcp_->maintain(); !kept)
+      log_failure("other servers do not hear of MCP's tasks", kept.error());
     if (const auto kept = co_await queues_->maintain(); !kept)
       log_failure("messages of deleted queues stay", kept.error());
     if (clock_.instant() >= next_sweep) {
@@ -394,6 +458,7 @@ Task<Result<>> Cloud::stop() {
     mcp_->stop();
     proxy_->drain(std::chrono::milliseconds(0));
     runner_->stop();
+    outside_->stop();
   });
   co_return co_await drain_spool();
 }

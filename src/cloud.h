@@ -7,11 +7,13 @@
 #include "config.h"
 #include "data_folder.h"
 #include "identity/product.h"
+#include "inference/endpoint/builtin_encoder.h"
 #include "inference/endpoint/builtin_model.h"
 #include "inference/endpoint/local_models.h"
 #include "kernel/idempotency.h"
 #include "kernel/records.h"
 #include "kernel/spool.h"
+#include "mcp/product.h"
 #include "model/product.h"
 #include "net/server.h"
 #include "sandbox/product.h"
@@ -25,6 +27,7 @@
 #include "surfaces/ports/ports.h"
 #include "surfaces/rest/rest.h"
 #include "surfaces/site/site.h"
+#include "task/approval/product.h"
 #include "task/product.h"
 #include "task/schedule/product.h"
 #include "usage/product.h"
@@ -55,7 +58,8 @@ class Cloud {
   Task<Result<>> drain_spool();
   Task<> run_schedules();
   sandbox::Outside outside_of_sandboxes();
-  void declare_products();
+  Result<> declare_products();
+  void make_sign_ups();
   task::TaskService::SetBudget set_task_budget();
   Task<net::Response> handle(net::Request& request);
   std::vector<Metrics::Gauge> sample() const;
@@ -85,6 +89,7 @@ class Cloud {
   std::unique_ptr<kernel::Spool> spool_;
   std::unique_ptr<kernel::CallPath> path_;
 
+  std::unique_ptr<identity::SignUpService> sign_ups_;
   std::unique_ptr<identity::IdentityService> identity_;
   std::unique_ptr<sandbox::egress::Proxy> proxy_;
   std::unique_ptr<sandbox::Sandboxes> sandboxes_;
@@ -99,8 +104,10 @@ class Cloud {
   usage::UsageService usage_;
   task::Board board_;
   std::unique_ptr<task::TaskService> tasks_;
+  std::unique_ptr<task::approval::ApprovalService> approvals_;
   std::unique_ptr<task::schedule::ScheduleService> schedules_;
   std::unique_ptr<task::Runner> runner_;
+  std::unique_ptr<mcp::Servers> outside_;
 
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<surfaces::Rest> rest_;

@@ -2,6 +2,7 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -71,12 +72,24 @@ Result<toml::table> parse_toml(std::string_view text, std::string_view name) {
 
 }  // namespace
 
-bool is_isolation(std::string_view text) { return text == "jail"; }
+bool is_isolation(std::string_view text) {
+  if (text == "jail") return true;
+  if (!text.starts_with("oci:")) return false;
+  const std::string_view name = text.substr(4);
+  return !name.empty() && name.size() <= 64 && name[0] != '.' && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+}
 
 Result<Config> parse_config(std::string_view text, std::string_view name) {
   ACLOUD_TRY(const toml::table table, parse_toml(text, name));
   auto config = decode<Config>(to_json(table));
-  if (config) return config;
+  if (config) {
+    const auto checked = identity::check(config->signup);
+    if (checked) return config;
+    return fail(ErrorCode::invalid_argument, "{}:{}: {}", name, line_of(table, "signup.budget"),
+                checked.error().message());
+  }
   return fail(ErrorCode::invalid_argument, "{}:{}: {}", name, line_of_error(table, config.error()),
               config.error().message());
 }

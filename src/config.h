@@ -5,6 +5,8 @@
 #include <string>
 
 #include "base/schema.h"
+#include "identity/sign_up.h"
+#include "mcp/server_config.h"
 #include "model/model_config.h"
 
 namespace acloud {
@@ -77,7 +79,8 @@ struct SandboxConfig {
       fields(field("pool", &SandboxConfig::pool, "How many sandboxes' disks and namespaces are kept ready.",
                    between(0, 4096)),
              field("isolation", &SandboxConfig::isolation, "What keeps sandboxes apart.",
-                   form(is_isolation, R"("jail", the one kind that there is)")));
+                   form(is_isolation,
+                        R"("jail", or "oci:" and the name of an OCI runtime's program, as "oci:crun")")));
 };
 
 struct Config {
@@ -86,13 +89,18 @@ struct Config {
   std::vector<model::ProviderConfig> provider;
   std::vector<model::ModelConfig> model;
   SandboxConfig sandbox;
+  std::vector<mcp::ServerConfig> mcp_server;
+  identity::SignUpConfig signup;
   bool conformance = false;  // by a flag alone: serve the fixtures of public conformance suites
   static constexpr auto schema =
       fields(field("server", &Config::server, "The process."),
              field("store", &Config::store, "Where what is durable lives."),
              field("provider", &Config::provider, "Where models are reached.", length(0, 1000)),
              field("model", &Config::model, "What callers name.", length(0, 10'000)),
-             field("sandbox", &Config::sandbox, "Isolated environments."));
+             field("sandbox", &Config::sandbox, "Isolated environments."),
+             field("mcp_server", &Config::mcp_server, "MCP servers of others, whose tools become operations.",
+                   length(0, 100)),
+             field("signup", &Config::signup, "Whether agents without a key may make themselves one."));
 };
 
 // `name` is the file's, for messages. Errors: invalid_argument: "acloud.toml:12: server.listen: must be ...".

@@ -9,7 +9,7 @@ from .chat import SPECIAL
 from .network import Network, Shape
 from .tokenizer import Tokenizer
 
-U32, F32, BOOL, STRING, ARRAY, I32 = 4, 6, 7, 8, 9, 5
+U32, F32, BOOL, STRING, ARRAY, I32, F64 = 4, 6, 7, 8, 9, 5, 12
 ALIGN = 32
 NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5
 TEMPLATE = Path(__file__).parent.parent / "chat_template.jinja"
@@ -24,7 +24,7 @@ def _value(kind, value):
     if kind == ARRAY:
         element, items = value
         return struct.pack("<IQ", element, len(items)) + b"".join(_value(element, x) for x in items)
-    return _string(value) if kind == STRING else struct.pack({U32: "<I", I32: "<i", F32: "<f", BOOL: "<?"}[kind], value)
+    return _string(value) if kind == STRING else struct.pack({U32: "<I", I32: "<i", F32: "<f", F64: "<d", BOOL: "<?"}[kind], value)
 
 
 def _token_type(token):
@@ -51,20 +51,24 @@ def _metadata(shape, tokenizer):
     ]
 
 
-def write(path, network, tokenizer):
-    """Matrices in 16 bits, norms in 32."""
-    metadata = _metadata(network.shape, tokenizer)
+def write_file(path, metadata, tensors):
+    """`metadata` as (key, kind, value); `tensors` by their names in the file, in 16 or 32 bits."""
     head, data = bytearray(), bytearray()
-    tensors = network.views(network.params)
     for key, kind, value in metadata:
         head += _string(key) + struct.pack("<I", kind) + _value(kind, value)
     for name, tensor in tensors.items():
-        half = tensor.ndim > 1
-        head += _string(name + ".weight") + struct.pack(f"<I{tensor.ndim}QIQ", tensor.ndim, *reversed(tensor.shape), int(half), len(data))
-        data += tensor.astype(np.float16 if half else np.float32).tobytes()
+        head += _string(name) + struct.pack(f"<I{tensor.ndim}QIQ", tensor.ndim, *reversed(tensor.shape), int(tensor.dtype == np.float16), len(data))
+        data += tensor.tobytes()
         data += bytes(-len(data) % ALIGN)
     start = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(metadata)) + head
     Path(path).write_bytes(start + bytes(-len(start) % ALIGN) + data)
+
+
+def write(path, network, tokenizer):
+    """Matrices in 16 bits, norms in 32."""
+    views = network.views(network.params)
+    tensors = {name + ".weight": tensor.astype(np.float16 if tensor.ndim > 1 else np.float32) for name, tensor in views.items()}
+    write_file(path, _metadata(network.shape, tokenizer), tensors)
 
 
 class _Reader:

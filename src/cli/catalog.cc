@@ -35,6 +35,7 @@ Operation operation_of(const OrderedJson& entry, const std::string& product) {
                       .request = object_at(entry, "request"),
                       .reply = object_at(entry, "reply"),
                       .streams = flag_at(entry, "streams"),
+                      .keyless = flag_at(entry, "keyless"),
                       .list = flag_at(entry, "list"),
                       .body_in = name_at(entry, "body_in"),
                       .body_out = name_at(entry, "body_out"),
@@ -80,7 +81,9 @@ Result<Catalog> parse_catalog(std::string_view document) {
   if (!json.is_object() || !json.contains("products")) {
     return fail(ErrorCode::unavailable, "the server's catalog has no products; is it an acloud server?");
   }
-  Catalog catalog{text_at(json, "version"), {}};
+  Catalog catalog{.version = text_at(json, "version"), .products = {}, .left_out = {}};
+  const OrderedJson left_out = object_at(json, "left_out");
+  for (const auto& [name, why] : left_out.items()) catalog.left_out[name] = text_at(left_out, name.c_str());
   for (const OrderedJson& entry : array_at(json, "products")) {
     if (!entry.is_object() || text_at(entry, "name").empty()) continue;
     Product product{text_at(entry, "name"), text_at(entry, "summary"), {}};

@@ -23,6 +23,7 @@ struct Operation {
   OrderedJson request;  // JSON Schema of an object, its properties in the order of declaration
   OrderedJson reply;
   bool streams = false;                 // may answer as server-sent events
+  bool keyless = false;                 // for those without a key: none is sent
   bool list = false;                    // the reply has items and next_cursor
   std::optional<std::string> body_in;   // a field that may be sent as the raw body
   std::optional<std::string> body_out;  // a field that may be received as the raw body
@@ -46,6 +47,7 @@ struct Product {
 struct Catalog {
   std::string version;
   std::vector<Product> products;
+  std::map<std::string, std::string> left_out;  // operations that the server does without, and why
 
   const Product* find(std::string_view product) const;
   std::vector<std::string> names() const;

@@ -211,6 +211,9 @@ class Program {
       if (operation_ || cache_.asked() || (product_ && operation.empty())) break;
     }
     if (operation_ || (product_ && (operation.empty() || options_.help))) co_return Outcome<>();
+    if (const auto why = catalog_.left_out.find(canonical(product + "." + operation));
+        why != catalog_.left_out.end())
+      co_return std::unexpected(Failure(Error(ErrorCode::permission_denied, why->second)));
     if (product_) {
       co_return wrong_usage(fmt::format("{} has no operation \"{}\"{}", shown(product_->name), operation,
                                         suggestion(operation, product_->names())));
@@ -251,6 +254,7 @@ class Program {
     const auto timer = options_.timeout ? timer_at(loop) : async::EventLoop::Timer();
     for (OrderedJson& file : files) request->fields["resources"]["files"].push_back(std::move(file));
     if (agent) request->fields["agent"] = *std::move(agent);
+    if (operation_->keyless) server.leave_key_out();
     const bool follows = !options_.dry_run && (!options_.output || *options_.output == Format::ndjson);
     if (is_run && follows) {
       TaskCommand command(server, options_, world_);

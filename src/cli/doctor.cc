@@ -46,6 +46,7 @@ class Doctor {
     check_clock();
     co_await check_key();
     co_await check_sandboxes();
+    co_await check_mcp_servers();
     co_return std::move(diagnosis_);
   }
 
@@ -188,6 +189,7 @@ class Doctor {
       add({"sandboxes", Status::warning, "none can be made: " + found->value("problem", ""), ""});
       co_return;
     }
+    const std::string kind = found->value("kind", "");
     std::string lacking;
     for (const Json& feature : found->value("features", Json::array())) {
       if (feature.value("enforced", false)) continue;
@@ -195,10 +197,35 @@ class Doctor {
                              feature.value("how", ""));
     }
     if (lacking.empty()) {
-      add({"sandboxes", Status::ok, "every limit and wall is enforced", ""});
+      add({"sandboxes", Status::ok, fmt::format("{}: every limit and wall is enforced", kind), ""});
     } else {
-      add({"sandboxes", Status::warning, "not enforced: " + lacking,
+      add({"sandboxes", Status::warning, fmt::format("{}: not enforced: {}", kind, lacking),
            "docs/security.md says what that means"});
+    }
+  }
+
+  // Outside servers whose tools are operations; only operators are told of them.
+  Task<> check_mcp_servers() {
+    const Product* product = catalog_ ? catalog_->find("mcp_server") : nullptr;
+    if (product == nullptr || product->find("list") == nullptr) co_return;
+    auto answer = co_await server_.post("/api/mcp_server/list", {{"Content-Type", "application/json"}},
+                                        net::Body("{}"));
+    if (!answer) co_return;
+    const auto text = co_await answer->body.read_all(4 << 20);
+    const auto found = text ? parse_json(*text) : Result<Json>(std::unexpected(text.error()));
+    const Json servers = found && found->is_object() ? found->value("items", Json::array()) : Json::array();
+    std::string failing;
+    for (const Json& server : servers) {
+      if (server.value("state", "") == "connected") continue;
+      failing += fmt::format("{}{} ({})", failing.empty() ? "" : "; ", server.value("name", ""),
+                             server.value("reason", server.value("state", "")));
+    }
+    if (servers.empty()) co_return;
+    if (failing.empty()) {
+      add({"mcp servers", Status::ok, fmt::format("{} connected", servers.size()), ""});
+    } else {
+      add({"mcp servers", Status::warning, "not connected: " + failing,
+           "see [[mcp_server]] in the server's configuration; each is tried again by itself"});
     }
   }
 

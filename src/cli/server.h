@@ -25,6 +25,9 @@ class Server {
   // The response to any request, whatever its status. Errors: as get().
   Task<Outcome<net::Response>> send(net::Request request, net::Client::Times times);
 
+  // From now on: for an operation that is for those who have none.
+  void leave_key_out() { settings_.key.clear(); }
+
   const Settings& settings() const { return settings_; }
 
  private:

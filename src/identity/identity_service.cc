@@ -8,13 +8,6 @@ using store::Bytes;
 using store::Params;
 using store::Rows;
 
-struct WorkspaceKind {
-  static constexpr std::string_view kPrefix = "ws";
-};
-struct KeyKind {
-  static constexpr std::string_view kPrefix = "key";
-};
-
 std::unexpected<Error> no_such(std::string_view what, const std::string& id) {
   return fail(ErrorCode::not_found, "no {} {}", what, id);
 }

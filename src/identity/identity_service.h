@@ -8,6 +8,13 @@
 
 namespace acloud::identity {
 
+struct WorkspaceKind {
+  static constexpr std::string_view kPrefix = "ws";
+};
+struct KeyKind {
+  static constexpr std::string_view kPrefix = "key";
+};
+
 bool is_name(std::string_view text);  // 1 to 64 of [a-z0-9_.-], beginning with a letter or digit
 inline constexpr std::string_view kNameRule =
     "1 to 64 of a-z, 0-9, '_', '.', '-', beginning with a letter or digit";

@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include "kernel/visitor.h"
+
 namespace acloud::identity {
 namespace {
 
@@ -20,6 +22,13 @@ Error unknown_key() {
   return Error(
       ErrorCode::unauthenticated,
       "the API key is not known here, or was revoked; send a valid one as Authorization: Bearer KEY");
+}
+
+Error no_key(bool visits) {
+  return Error(ErrorCode::unauthenticated,
+               fmt::format("no API key; send one as Authorization: Bearer KEY or x-api-key: KEY; {}",
+                           visits ? "workspace.sign_up, which needs none, makes you one"
+                                  : "whoever runs this cloud gives keys"));
 }
 
 // The caller that holds the key with this hash: its own grant under those of the keys it came from.
@@ -121,10 +130,7 @@ std::vector<store::Migration> migrations() {
 }
 
 Task<Result<kernel::Caller>> Keys::identify(const std::string& presented) {
-  if (presented.empty()) {
-    co_return fail(ErrorCode::unauthenticated,
-                   "no API key; send one as Authorization: Bearer KEY or x-api-key: KEY");
-  }
+  if (presented.empty()) co_return std::unexpected(no_key(visits_));
   const auto digits = key_digits(presented);
   if (!digits) co_return std::unexpected(unknown_key());
   const std::string hash = sha256(*digits);
@@ -143,6 +149,13 @@ Task<Result<kernel::Caller>> Keys::identify(const std::string& presented) {
     remembered_[hash] = {caller, now};
   }
   co_return caller;
+}
+
+Result<kernel::Caller> Keys::visit(std::string_view peer) {
+  if (!visits_) return std::unexpected(no_key(false));
+  ACLOUD_TRY(const std::string address, address_of(peer));
+  ACLOUD_CHECK(visitors_.admit(address));
+  return kernel::visitor(address);
 }
 
 Task<Result<kernel::Caller>> Keys::look_up(std::string hash) {

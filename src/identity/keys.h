@@ -10,6 +10,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "identity/visitors.h"
 #include "kernel/call_path.h"
 #include "kernel/page.h"
 
@@ -26,9 +27,12 @@ std::vector<store::Migration> migrations();
 // database a second later at most, and at once by the one that revoked it.
 class Keys final : public kernel::Identities {
  public:
-  Keys(store::Database& database, Clock& clock) : database_(database), clock_(clock) {}
+  // `visits`: whether there is anything to call without a key.
+  Keys(store::Database& database, Clock& clock, bool visits)
+      : database_(database), clock_(clock), visits_(visits), visitors_(clock) {}
 
   Task<Result<kernel::Caller>> identify(const std::string& presented) override;
+  Result<kernel::Caller> visit(std::string_view peer) override;
   // Forgets what was remembered: after a revocation.
   void forget();
 
@@ -50,6 +54,8 @@ class Keys final : public kernel::Identities {
 
   store::Database& database_;
   Clock& clock_;
+  const bool visits_;
+  Visitors visitors_;
   std::mutex mutex_;  // guards what follows
   std::unordered_map<std::string, Remembered> remembered_;
   std::uint64_t generation_ = 0;  // counts forget(): a look-up begun before one is not remembered

@@ -4,7 +4,7 @@ namespace acloud::identity {
 
 using kernel::Effect;
 
-void declare(kernel::Catalog& catalog, IdentityService& service) {
+void declare(kernel::Catalog& catalog, IdentityService& service, SignUpService& sign_ups) {
   auto& workspace = catalog.add(
       "workspace", "Walls between customers: each owns what is made in it and sees nothing else.");
   workspace.operation<CreateWorkspace, Workspace>("create")
@@ -27,6 +27,24 @@ void declare(kernel::Catalog& catalog, IdentityService& service) {
       .operator_only()
       .example("Delete one", R"({"id":"ws_00c1a2b3c4d5e6f70819"})")
       .handler(service, &IdentityService::delete_workspace);
+
+  if (sign_ups.enabled()) {
+    workspace.operation<SignUp, SignedUp>("sign_up")
+        .summary("Make yourself a workspace with a small budget and a key, without having a key.")
+        .keywords("first start begin arrive register registration account join get an api key self")
+        .description(
+            "For those who have no key: call it without one. The workspace's budget is for models, once and "
+            "for "
+            "all; the operator alone can raise it. Each address may do it a few times a day.")
+        .effect(Effect::write)
+        .keyless()
+        .example("A workspace of your own", R"({"name":"scout"})")
+        .handler(sign_ups, &SignUpService::sign_up);
+  } else {
+    catalog.leave_out("workspace.sign_up",
+                      "sign-up is off on this cloud: ask whoever runs it for a key ([signup] enabled in "
+                      "acloud.toml allows it)");
+  }
 
   auto& key = catalog.add("key", "API keys: who may call, and how far.");
   key.operation<CreateKey, NewKey>("create")

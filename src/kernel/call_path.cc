@@ -4,9 +4,12 @@
 #include "base/log.h"
 #include "kernel/idempotency.h"
 #include "kernel/spool.h"
+#include "kernel/visitor.h"
 
 namespace acloud::kernel {
 namespace {
+
+constexpr std::size_t kVisitorsKeyBytes = 16;
 
 // Hashes a raw body as it passes, so that an idempotency key stands for its bytes too.
 class HashedBody final : public net::Stream {
@@ -122,8 +125,24 @@ void Context::reply_with_bytes(net::Body bytes, net::Headers headers) {
   headers_ = std::move(headers);
 }
 
+Task<Result<Caller>> CallPath::identify_or_visit(std::string key, std::string_view peer) {
+  if (key.empty()) co_return parts_.identities.visit(peer);
+  co_return co_await parts_.identities.identify(key);
+}
+
+Task<Result<Caller>> CallPath::identify_for(const std::string& operation, std::string key,
+                                            std::string_view peer) {
+  if (key.empty()) {
+    const auto declared = parts_.catalog.find(operation);
+    if (declared && (*declared)->keyless) co_return parts_.identities.visit(peer);
+    if (!declared && declared.error().code() == ErrorCode::permission_denied)
+      co_return std::unexpected(declared.error());
+  }
+  co_return co_await parts_.identities.identify(key);
+}
+
 Task<Result<Reply>> CallPath::execute(const Caller& caller, Call& call, Gate& gate) {
-  ACLOUD_CO_TRY(const Operation* operation, parts_.catalog.find(call.operation));
+  ACLOUD_CO_TRY(const std::shared_ptr<const Operation> operation, parts_.catalog.find(call.operation));
   Running running(*this, caller, call, *operation);
   running.began = parts_.clock.instant();
   running.record = {.request_id = call.request_id,
@@ -167,6 +186,12 @@ Task<Result<Reply>> CallPath::run(Running& running, Gate& gate) {
   }
   ACLOUD_CO_CHECK(co_await parts_.ledger.reserve(running.caller, operation));
   const bool idempotent = operation.has_effects() && !call.idempotency_key.empty();
+  // Visitors from one address share a store of replies, and these may hold keys: no guess may meet another's.
+  if (idempotent && is_visitor(running.caller) && call.idempotency_key.size() < kVisitorsKeyBytes) {
+    co_return fail(ErrorCode::invalid_argument,
+                   "idempotency key: without an API key it must have {} bytes or more; use a random UUID",
+                   kVisitorsKeyBytes);
+  }
   if (idempotent) {
     ACLOUD_CO_TRY(auto claim,
                   co_await parts_.idempotency.claim(running.caller.workspace, call.idempotency_key,

@@ -21,6 +21,9 @@ class Identities {
   virtual ~Identities() = default;
   // `key` as it was presented: "acloud_..." or "e2b_...". Errors: unauthenticated.
   virtual Task<Result<Caller>> identify(const std::string& key) = 0;
+  // Somebody without a key, at `peer` ("ip:port"; the sandbox for one that calls from inside).
+  // Errors: unauthenticated where nobody may come without; rate_limited.
+  virtual Result<Caller> visit(std::string_view peer) = 0;
 };
 
 // May this caller do this? Default deny is the implementation's business.
@@ -86,6 +89,11 @@ class CallPath {
 
   const Catalog& catalog() const { return parts_.catalog; }
   Task<Result<Caller>> identify(const std::string& key) { return parts_.identities.identify(key); }
+  // Somebody who may have no key, and then may call nothing but operations that need none.
+  Task<Result<Caller>> identify_or_visit(std::string key, std::string_view peer);
+  // Who calls `operation`: one that needs no key is called without.
+  // Errors: as identify(); permission_denied where the operation was left out of the catalog.
+  Task<Result<Caller>> identify_for(const std::string& operation, std::string key, std::string_view peer);
 
   // Runs `call` for `caller`. Await `gate` before the reply's last byte leaves.
   // Errors: whatever the steps and the operation give; deadline_exceeded at the call's deadline.

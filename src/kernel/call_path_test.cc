@@ -50,6 +50,7 @@ class NoKeys final : public Identities {
   Task<Result<Caller>> identify(const std::string&) override {
     co_return fail(ErrorCode::unauthenticated, "none");
   }
+  Result<Caller> visit(std::string_view) override { return fail(ErrorCode::unauthenticated, "none"); }
 };
 
 class NoObserver final : public CallObserver {

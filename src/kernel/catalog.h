@@ -10,12 +10,17 @@
 //       .handler(service, &ObjectService::create_bucket);
 //
 // A handler is `Task<Result<Reply>> (Context&, Request)`. It never checks a permission, a budget or an
-// idempotency key: the call path has done so. The catalog is filled by main before the server starts, and
-// not changed afterwards.
+// idempotency key: the call path has done so. What is declared so is there before the server starts and stays
+// as it is. Beside it stand products that others describe and that change while the server runs: put() takes
+// one whole in the place of what it was. Whoever looks holds what he has found, so that nothing changes or
+// ends under a call that is being made.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
+#include <map>
+#include <mutex>
 #include <string>
 
 #include "base/schema.h"
@@ -36,6 +41,18 @@ struct OperationExample {
   std::string request_json;
 };
 
+// What an operation starts, which goes on by itself and survives the server: how it is seen, ended, and what
+// it asks of people. The names are of operations, which take the `id` of the reply.
+struct Started {
+  std::string get;  // gives id, state ("succeeded", "failed", "cancelled" at its end), result and error
+  std::string cancel;
+  std::string events;     // a log of it
+  std::string questions;  // takes {task}: a list of what it waits for somebody to decide
+  std::string decide;     // takes {id, approve, reason}: decides one of these
+  // May what a call with these arguments starts come to ask? Null for never.
+  bool (*asks)(const Json& arguments) = nullptr;
+};
+
 // A decoded request, its type erased.
 class Prepared {
  public:
@@ -53,12 +70,16 @@ class Operation {
   std::string keywords;  // words that people use for it, beside those of its summary: for search alone
   Effect effect = Effect::read;
   bool operator_only = false;  // for those who answer for the whole cloud
+  bool keyless = false;        // for those who have no key yet, and for nobody else
   bool streams = false;
-  bool background = false;  // what it starts runs on by itself: not streamed, a call answers at once
-  bool ephemeral = false;   // its effect ends with the machine: no call of it waits for the disk
-  std::string body_in;      // the field that may come as the raw request body; "" for none
-  std::string body_out;     // the field that may leave as raw bytes; "" for none
-  OrderedJson request;      // JSON Schema 2020-12
+  bool background = false;     // what it starts runs on by itself: not streamed, a call answers at once
+  bool ephemeral = false;      // its effect ends with the machine: no call of it waits for the disk
+  bool is_log = false;         // gives what happened so far as `items`; streams also what happens then
+  bool gives_content = false;  // replies with `content` and perhaps `structuredContent`, as tools of MCP do
+  std::optional<Started> starts;
+  std::string body_in;   // the field that may come as the raw request body; "" for none
+  std::string body_out;  // the field that may leave as raw bytes; "" for none
+  OrderedJson request;   // JSON Schema 2020-12
   OrderedJson reply;
   std::vector<OperationExample> examples;
   // Errors: invalid_argument with details.field.
@@ -88,6 +109,13 @@ class Product {
     added.reply = json_schema<ReplyType>();
     return OperationBuilder<Request, ReplyType>(added);
   }
+  // One whose schemas come from elsewhere: the rest of it is the caller's to fill in.
+  Operation& described_elsewhere(std::string name) {
+    Operation& added = operations_.emplace_back();
+    added.product = name_;
+    added.name = std::move(name);
+    return added;
+  }
 
  private:
   std::string name_;
@@ -97,17 +125,38 @@ class Product {
 
 class Catalog {
  public:
+  // Shared, since a product that was put may be replaced while others still use it. Those that were declared
+  // are never replaced, and live as long as the catalog.
+  using Products = std::vector<std::shared_ptr<const Product>>;
+
   Product& add(std::string name, std::string summary) {
-    return products_.emplace_back(std::move(name), std::move(summary));
+    return declared_.emplace_back(std::move(name), std::move(summary));
   }
-  const std::deque<Product>& products() const { return products_; }
-  // Errors: not_found, naming what comes nearest.
-  Result<const Operation*> find(std::string_view full_name) const;
+  // Takes the place of the product of this name that was put before, or the last place. Thread-safe.
+  // REQUIRES: no product of its name was declared.
+  void put(std::shared_ptr<const Product> product);
+  // Another one after each put(): what is made from the catalog is then old. Thread-safe.
+  std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+
+  // Those that were declared, then those that were put. Thread-safe.
+  Products products() const;
+  // Those alone that were declared: what has texts written for it.
+  const std::deque<Product>& declared() const { return declared_; }
+  bool is_declared(std::string_view product) const;
+  // An operation that this cloud could have and does not: it is shown nowhere, and who calls it is told
+  // `why`.
+  void leave_out(std::string full_name, std::string why) { left_out_[std::move(full_name)] = std::move(why); }
+  // Errors: not_found, naming what comes nearest; permission_denied where it was left out.
+  Result<std::shared_ptr<const Operation>> find(std::string_view full_name) const;
   // What the command line and other clients learn from: products with their operations and schemas.
   OrderedJson describe(std::string_view version) const;
 
  private:
-  std::deque<Product> products_;
+  std::deque<Product> declared_;
+  mutable std::mutex mutex_;
+  Products put_;
+  std::atomic<std::uint64_t> version_{0};
+  std::map<std::string, std::string, std::less<>> left_out_;
 };
 
 template <class Request, class ReplyType>
@@ -134,12 +183,24 @@ class OperationBuilder {
     operation_.operator_only = true;
     return *this;
   }
+  OperationBuilder& keyless() {
+    operation_.keyless = true;
+    return *this;
+  }
   OperationBuilder& streams() {
     operation_.streams = true;
     return *this;
   }
   OperationBuilder& background() {
     operation_.background = true;
+    return *this;
+  }
+  OperationBuilder& is_log() {
+    operation_.is_log = true;
+    return streams();
+  }
+  OperationBuilder& starts(Started started) {
+    operation_.starts = std::move(started);
     return *this;
   }
   // For effects that a machine's end undoes anyway: the call's records then go the way of those of reads. One

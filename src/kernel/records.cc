@@ -1,5 +1,7 @@
 #include "kernel/records.h"
 
+#include "kernel/visitor.h"
+
 namespace acloud::kernel {
 namespace {
 
@@ -125,6 +127,17 @@ CallRecord lost_record(const ledger::StoredCall& call) {
 
 Result<> GrantAuthorizer::authorize(const Caller& caller, const Operation& operation,
                                     std::string_view resource) {
+  if (is_visitor(caller) && !operation.keyless) {
+    return fail(ErrorCode::unauthenticated,
+                "{} needs an API key: send one as Authorization: Bearer KEY; workspace.sign_up, which needs "
+                "none, makes a workspace and a key",
+                operation.full_name());
+  }
+  if (operation.keyless && !is_visitor(caller)) {
+    return fail(ErrorCode::permission_denied,
+                "{} is for those who have no key: call it without one, or go on with the key that you have",
+                operation.full_name());
+  }
   if (operation.operator_only && !caller.is_operator) {
     return fail(ErrorCode::permission_denied, "{} is for the cloud's operator: use the root key",
                 operation.full_name());

@@ -23,25 +23,24 @@ Result<> ModelService::configure(std::span<const ProviderConfig> providers,
 
 namespace {
 
-Result<inference::LiveModel*> live_model(const Upstreams& upstreams, const std::string& name) {
+Result<std::optional<inference::ModelStatus>> status(const Upstreams& upstreams, const std::string& name) {
   ACLOUD_TRY(const inference::Endpoint* const engine, upstreams.engine());
-  return engine->models().find(name);
+  return engine->models().status(name);
 }
 
 EngineInfo engine_info(const Upstreams& upstreams, const ModelConfig& config) {
   EngineInfo info{.file = config.file};
-  const auto found = live_model(upstreams, config.name);
+  const auto found = status(upstreams, config.name);
   if (!found) {
     info.state = "failed";
     info.error = found.error().message();
     return info;
   }
-  if (*found == nullptr) {
+  if (!*found) {
     info.state = "idle";
     return info;
   }
-  const inference::ModelInfo& model = (*found)->info();
-  const inference::Scheduler::Stats stats = (*found)->stats();
+  const auto& [model, stats] = **found;
   info.description = model.description;
   info.parameters = model.parameters;
   info.context = model.context;

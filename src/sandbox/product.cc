@@ -51,6 +51,7 @@ void declare_life(kernel::Product& sandbox, SandboxService& service) {
       .handler(service, &SandboxService::set_timeout);
   sandbox.operation<SetEgress, SandboxInfo>("set_egress")
       .summary("Say anew what of the network a sandbox may reach.")
+      .keywords("internet access allow deny block domain host outbound firewall reach cut off online")
       .description(
           "Connections that are no longer allowed are broken off. Programs that run keep the environment "
           "that "
@@ -64,6 +65,7 @@ void declare_life(kernel::Product& sandbox, SandboxService& service) {
       .handler(service, &SandboxService::set_egress);
   sandbox.operation<ConnectPort, PortConnection>("connect_port")
       .summary("Connect with a port of a sandbox, waking it.")
+      .keywords("open web page url http server website expose preview port browser")
       .description(
           "Ask over HTTP at /sandboxes/{id}/ports/{port}/, WebSockets too: this is the call behind it.")
       .effect(Effect::write)
@@ -211,11 +213,13 @@ void declare_work(kernel::Product& sandbox, SandboxService& service) {
 void declare_trees(kernel::Product& sandbox, SandboxService& service) {
   sandbox.operation<FileName, FileInfo>("stat_file")
       .summary("Say what a file, folder or link is.")
+      .keywords("size big exists modified permissions owner information about file")
       .resource(sandbox_of<FileName>)
       .example("One", R"({"id":"sbx_00c1d2e3f4a5b6c7d8e9","path":"/etc/passwd"})")
       .handler(service, &SandboxService::stat_file);
   sandbox.operation<MoveFile, FileInfo>("move_file")
       .summary("Give a file, folder or link another name or place. A file that has it is replaced.")
+      .keywords("rename mv file folder sandbox")
       .effect(Effect::write)
       .ephemeral()
       .resource(sandbox_of<MoveFile>)
@@ -223,6 +227,7 @@ void declare_trees(kernel::Product& sandbox, SandboxService& service) {
       .handler(service, &SandboxService::move_file);
   sandbox.operation<FileName, FileName>("remove_file")
       .summary("Remove a file, a link, or a folder with all that is in it.")
+      .keywords("delete rm erase file folder directory sandbox")
       .effect(Effect::destroy)
       .ephemeral()
       .resource(sandbox_of<FileName>)
@@ -230,6 +235,7 @@ void declare_trees(kernel::Product& sandbox, SandboxService& service) {
       .handler(service, &SandboxService::remove_file);
   sandbox.operation<MakeFolder, FileInfo>("make_folder")
       .summary("Make a folder, and those on the way.")
+      .keywords("mkdir new create directory folder")
       .effect(Effect::write)
       .ephemeral()
       .resource(sandbox_of<MakeFolder>)
@@ -237,6 +243,7 @@ void declare_trees(kernel::Product& sandbox, SandboxService& service) {
       .handler(service, &SandboxService::make_folder);
   sandbox.operation<UploadFiles, UploadedFiles>("upload_files")
       .summary("Unpack a tar into a folder of a sandbox.")
+      .keywords("send copy whole directory tree many files archive tarball into sandbox")
       .description(
           "Owners are not taken over: all of it belongs to root of the sandbox. An entry that is absolute, "
           "climbs, "
@@ -249,6 +256,7 @@ void declare_trees(kernel::Product& sandbox, SandboxService& service) {
       .handler(service, &SandboxService::upload_files);
   sandbox.operation<DownloadFiles, DownloadedFiles>("download_files")
       .summary("Pack what is in a folder of a sandbox into a tar.")
+      .keywords("get copy whole directory tree many files project archive tarball zip out of sandbox")
       .description(
           "With Accept: application/octet-stream the tar streams as it is. What is mounted in the folder, "
           "such as "
@@ -259,6 +267,7 @@ void declare_trees(kernel::Product& sandbox, SandboxService& service) {
       .handler(service, &SandboxService::download_files);
   sandbox.operation<WatchFiles, WatchEnded>("watch_files")
       .summary("Tell the changes in a folder of a sandbox as they happen.")
+      .keywords("notify monitor observe changes modified inotify file")
       .description(
           "Streams \"start\", then \"change\" events, {\"change\":...,\"path\":...}: create, write, remove, "
           "rename (its old name; the new one is created), chmod; overflow where some were lost. A sandbox "

@@ -167,6 +167,7 @@ Task<Result<Isolation>> SandboxService::isolation(Context&, IsolationRequest) {
     all.problem = available.error().message();
   all.available = !all.problem;
   if (const jail::Report* report = sandboxes_.report(); report != nullptr) {
+    all.kind = report->kind;
     all.as_root = report->privileged;
     for (const jail::Feature& feature : report->features)
       all.features.push_back({feature.name, feature.enforced, feature.how});

@@ -144,7 +144,8 @@ struct Isolation {
   std::vector<Wall> features;
   static constexpr auto schema = fields(
       field("available", &Isolation::available, "Whether sandboxes can be made here."),
-      field("problem", &Isolation::problem, "Why not."), field("kind", &Isolation::kind, "What they are."),
+      field("problem", &Isolation::problem, "Why not."),
+      field("kind", &Isolation::kind, "What they are: jails, or containers of the runtime that it names."),
       field("as_root", &Isolation::as_root,
             "The server has root's rights, so that each sandbox has users of its own on the host."),
       field("features", &Isolation::features, "Limits and walls, each with what enforces it."));

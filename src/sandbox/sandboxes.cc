@@ -47,11 +47,14 @@ Task<> Sandboxes::run(Missing missing) {
 }
 
 Task<Result<>> Sandboxes::open() {
-  auto host = co_await async::run_blocking(
-      blocking_, [this] { return jail::Host::start({.folder = options_.jails, .prepared = options_.pool}); });
+  auto host = co_await async::run_blocking(blocking_, [this] {
+    return jail::Host::start(
+        {.folder = options_.jails, .prepared = options_.pool, .runtime = options_.runtime});
+  });
   if (!host) co_return std::unexpected(std::move(host).error());
   host_ = *std::move(host);
   note_report();
+  if (const auto works = co_await try_runtime(); !works) problem_ = works.error().message();
   ACLOUD_CO_TRY(images_, co_await async::run_blocking(
                              blocking_, [this] { return images::Images::open(options_.images, random_); }));
   importer_ = std::make_unique<images::Importer>(images_->layers(), random_, host_->report().privileged);
@@ -67,6 +70,16 @@ void Sandboxes::note_report() {
   for (const jail::Feature& feature : report.features) {
     if (!feature.enforced) not_enforced_.push_back(feature.name + ": " + feature.how);
   }
+}
+
+// That a runtime is there says little: whether it can make a container on this machine shows when it does.
+Task<Result<>> Sandboxes::try_runtime() {
+  if (options_.runtime.empty() || !problem_.empty()) co_return Result<>();
+  constexpr std::string_view kTrial = "trial";
+  ACLOUD_CO_CHECK(co_await host_->destroy(std::string(kTrial), soon()));  // a killed server's
+  jail::Spec spec{.id = std::string(kTrial), .image = {}, .limits = {}, .binds = {}};
+  ACLOUD_CO_CHECK(co_await host_->create(std::move(spec), soon()));
+  co_return co_await host_->destroy(std::string(kTrial), soon());
 }
 
 Task<Result<>> Sandboxes::available() {

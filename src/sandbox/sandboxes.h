@@ -29,6 +29,7 @@ class Sandboxes {
     std::string jails;    // folder
     std::string images;   // folder
     unsigned pool = 16;   // what jails are made of, prepared ahead for so many
+    std::string runtime;  // as jail::Host::Options has it
     Outside outside;
   };
   // At once: the rest is run()'s. Errors: the folder of records can't be made.
@@ -78,6 +79,7 @@ class Sandboxes {
         blocking_(blocking) {}
   Task<Result<>> open();
   void note_report();
+  Task<Result<>> try_runtime();
   Task<Result<>> recover();
   Task<Result<>> adopt(Record record);
   void add(std::shared_ptr<Sandbox> sandbox);

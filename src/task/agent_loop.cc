@@ -10,12 +10,24 @@ constexpr int kWarnAfter = 3;           // the same call with the same result, s
 constexpr int kGiveUpAfter = 6;         // likewise
 constexpr int kCorrectionsMost = 3;     // of an answer that is not in its form
 constexpr std::size_t kCallsMost = 64;  // that a model may ask for at once
-constexpr std::size_t kOverhead = 16;   // bytes of a message beside its text
+// Tools by which an agent could have another do what it may not do without approval.
+constexpr std::array<std::string_view, 5> kHandOn{"key.create", "schedule.create", "schedule.resume",
+                                                  "task.retry", "task.run"};
+constexpr std::uint64_t kTokensMost = std::uint64_t{1} << 40;  // that a reply may say it used
+constexpr std::size_t kOverhead = 16;                          // bytes of a message beside its text
 
 OrderedJson parse_or_null(std::string_view text) {
   // Checked first for depth and names given twice, as all that strangers send.
   if (!parse_json(text)) return nullptr;
   return OrderedJson::parse(text);
+}
+
+// How many; 0 where it says nothing that makes sense.
+std::int64_t count_at(const OrderedJson& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_number_integer()) return 0;
+  if (found->is_number_unsigned() && found->get<std::uint64_t>() > kTokensMost) return 0;
+  return std::max<std::int64_t>(0, found->get<std::int64_t>());
 }
 
 // What goes into a column of text.
@@ -60,9 +72,10 @@ std::vector<Step> AgentLoop::next() {
   asked_.clear();
   if (in_calls_) {
     for (std::size_t i = 0; i < calls_.size(); ++i) {
-      if (!calls_[i].step) continue;
+      const Call& call = calls_[i];
+      if (!call.step || call.done) continue;
       asked_.push_back(i);
-      steps.push_back(*calls_[i].step);
+      steps.push_back(call.approval ? *call.approval : *call.step);
     }
   } else {
     fit();
@@ -77,13 +90,43 @@ void AgentLoop::take(std::size_t index, const Outcome& outcome) {
   --missing_;
   if (!in_calls_) return take_chat(outcome);
   Call& call = calls_.at(asked_.at(index));
-  if (outcome.ok) {
+  if (call.approval) {
+    take_approval(call, outcome);
+  } else if (outcome.ok) {
+    call.done = true;
     call.result = outcome.json;
   } else {
     const TaskFailure failed = failure_of(outcome);
+    call.done = true;
     call.result = error_text(failed.code, failed.message);
   }
-  if (missing_ == 0) finish_calls();
+  // What was approved is done in the next round.
+  const bool more = std::ranges::any_of(calls_, [](const Call& each) { return each.step && !each.done; });
+  if (missing_ == 0 && !more) finish_calls();
+}
+
+bool AgentLoop::needs_approval(const std::string& operation) const {
+  const std::vector<std::string>& patterns = plan_.agent.approvals;
+  if (patterns.empty()) return false;
+  return std::ranges::find(kHandOn, operation) != kHandOn.end() ||
+         std::ranges::any_of(patterns,
+                             [&](const std::string& each) { return kernel::matches(each, operation); });
+}
+
+void AgentLoop::take_approval(Call& call, const Outcome& outcome) {
+  call.approval.reset();
+  const OrderedJson decision = outcome.ok ? parse_or_null(outcome.json) : OrderedJson();
+  const OrderedJson value = decision.is_object() ? decision.value("value", OrderedJson()) : OrderedJson();
+  if (value.is_object() && value.value("approve", OrderedJson()) == true) return;
+  call.step.reset();
+  if (!outcome.ok) {
+    const TaskFailure failed = failure_of(outcome);
+    call.result = error_text(failed.code, failed.message);
+    return;
+  }
+  const std::string reason = text_at(value, "reason");
+  call.result = error_text("permission_denied", reason.empty() ? "this call was not approved"
+                                                               : "this call was not approved: " + reason);
 }
 
 void AgentLoop::take_chat(const Outcome& outcome) {
@@ -94,8 +137,8 @@ void AgentLoop::take_chat(const Outcome& outcome) {
   const OrderedJson reply = parse_or_null(outcome.json);
   if (const auto usage = reply.find("usage");
       reply.is_object() && usage != reply.end() && usage->is_object()) {
-    const std::int64_t prompt = std::max<std::int64_t>(0, usage->value("prompt_tokens", std::int64_t{0}));
-    tokens_ += prompt + std::max<std::int64_t>(0, usage->value("completion_tokens", std::int64_t{0}));
+    const std::int64_t prompt = count_at(*usage, "prompt_tokens");
+    tokens_ += prompt + count_at(*usage, "completion_tokens");
     if (prompt > 0)
       bytes_per_token_ = std::clamp(static_cast<double>(size()) / static_cast<double>(prompt), 0.5, 8.0);
   }
@@ -166,14 +209,25 @@ void AgentLoop::prepare(Call& call) {
     step.kind = StepKind::sleep;
   } else if (tool->operation == "task.wait_signal") {
     const auto name = arguments.find("name");
-    if (name == arguments.end() || !name->is_string() || !is_plain(name->get<std::string>())) {
-      call.result = error_text("invalid_argument", "name: must be a text of 1 to 200 printable letters");
+    if (name == arguments.end() || !name->is_string() || !is_plain(name->get<std::string>()) ||
+        is_reserved(name->get<std::string>())) {
+      call.result = error_text("invalid_argument",
+                               "name: must be a text of 1 to 200 printable letters that does not begin with "
+                               "approval/");
       return;
     }
     step.kind = StepKind::signal;
     step.name = name->get<std::string>();
   }
   step.input = acloud::to_text(arguments);
+  if (needs_approval(tool->operation)) {
+    const Json asked = {{"arguments", arguments}, {"timeout_s", plan_.agent.approval_timeout.count()}};
+    call.approval = Step{.kind = StepKind::approval,
+                         .name = tool->operation,
+                         .input = acloud::to_text(asked),
+                         .ref = call.id,
+                         .cut = true};
+  }
   call.step = std::move(step);
 }
 

@@ -38,13 +38,17 @@ class AgentLoop {
  private:
   struct Call {
     std::string id, name, arguments;
-    std::optional<Step> step;  // nothing: it could not be made,
-    std::string result;        // and this says why
+    std::optional<Step> step;      // nothing: it could not be made, or was denied,
+    std::string result;            // and this says why
+    std::optional<Step> approval;  // what is waited for before the step
+    bool done = false;
   };
   void take_chat(const Outcome& outcome);
   void take_message(const OrderedJson& message);
   void take_answer(std::string text);
   void prepare(Call& call);
+  bool needs_approval(const std::string& operation) const;
+  void take_approval(Call& call, const Outcome& outcome);
   void finish_calls();
   void note_repeat(Call& call);
   void fit();

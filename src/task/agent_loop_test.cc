@@ -153,5 +153,79 @@ TEST(AgentLoop, TakesNonsenseOfAModelForAFailure) {
   }
 }
 
+TEST(AgentLoop, AUsageThatMakesNoSenseCountsNothing) {
+  for (const char* tokens : {R"("many")", "-5", "1e300", "18446744073709551615", "null", "[]", "{}"}) {
+    AgentLoop loop(plan());
+    loop.next();
+    loop.take(0, {true, fmt::format(R"({{"choices":[{{"message":{{"content":"done"}}}}],"usage":)"
+                                    R"({{"prompt_tokens":{0},"completion_tokens":{0}}}}})",
+                                    tokens)});
+    ASSERT_TRUE(loop.ending()) << tokens;
+    EXPECT_EQ(loop.ending()->state, State::succeeded);
+  }
+}
+
+AgentLoop::Plan careful_plan() {
+  AgentLoop::Plan made = plan();
+  made.agent.approvals = {"sandbox.*"};
+  made.agent.approval_timeout = std::chrono::seconds(60);
+  made.tools.push_back({.name = "object_get", .operation = "object.get", .bound = false, .parameters = {}});
+  made.tools.push_back({.name = "key_create", .operation = "key.create", .bound = false, .parameters = {}});
+  return made;
+}
+
+TEST(AgentLoop, WaitsForApprovalBeforeACallThatNeedsIt) {
+  AgentLoop loop(careful_plan());
+  asked(loop);
+  loop.take(0, calls({{"sandbox_exec", R"({"command":"a"})"}, {"object_get", R"({"bucket":"b"})"}}));
+  auto steps = loop.next();
+  ASSERT_EQ(steps.size(), 2);
+  EXPECT_EQ(steps[0].kind, StepKind::approval);
+  EXPECT_EQ(steps[0].name, "sandbox.exec");
+  EXPECT_EQ(parse_json(steps[0].input).value(),
+            (Json{{"arguments", {{"command", "a"}, {"id", "sbx_1"}}}, {"timeout_s", 60}}));
+  EXPECT_EQ(steps[1].kind, StepKind::call);
+  loop.take(1, {true, R"({"content":"x"})"});
+  loop.take(0, {true, R"({"value":{"approve":true,"reason":"","by":"root"}})"});
+  steps = loop.next();
+  ASSERT_EQ(steps.size(), 1);
+  EXPECT_EQ(steps[0].kind, StepKind::call);
+  EXPECT_EQ(parse_json(steps[0].input).value(), (Json{{"command", "a"}, {"id", "sbx_1"}}));
+  loop.take(0, {true, R"({"stdout":"1"})"});
+  const OrderedJson messages = asked(loop)["messages"];
+  EXPECT_EQ(messages[3]["content"], R"({"stdout":"1"})");
+  EXPECT_EQ(messages[4]["content"], R"({"content":"x"})");
+}
+
+TEST(AgentLoop, TellsTheModelWhyACallWasNotApproved) {
+  for (const char* outcome : {R"({"value":{"approve":false,"reason":"not on a Friday"}})",
+                              R"({"value":{"approve":"true"}})", R"({"value":true})", R"([])"}) {
+    AgentLoop loop(careful_plan());
+    asked(loop);
+    loop.take(0, calls({{"sandbox_exec", R"({"command":"a"})"}}));
+    ASSERT_EQ(loop.next().size(), 1);
+    loop.take(0, {true, outcome});
+    const std::string told = asked(loop)["messages"].back()["content"];
+    EXPECT_NE(told.find("permission_denied"), told.npos) << outcome;
+    EXPECT_EQ(told.find("Friday") != told.npos, std::string_view(outcome).contains("Friday")) << told;
+  }
+  AgentLoop loop(careful_plan());
+  asked(loop);
+  loop.take(0, calls({{"sandbox_exec", R"({"command":"a"})"}}));
+  loop.next();
+  loop.take(0, failure("deadline_exceeded", "nobody approved this call within 60 s"));
+  const std::string told = asked(loop)["messages"].back()["content"];
+  EXPECT_NE(told.find("nobody approved"), told.npos) << told;
+}
+
+TEST(AgentLoop, WhatHandsRightsOnNeedsApprovalToo) {
+  AgentLoop loop(careful_plan());
+  asked(loop);
+  loop.take(0, calls({{"key_create", R"({"name":"k"})"}}));
+  const auto steps = loop.next();
+  ASSERT_EQ(steps.size(), 1);
+  EXPECT_EQ(steps[0].kind, StepKind::approval);
+}
+
 }  // namespace
 }  // namespace acloud::task

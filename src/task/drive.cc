@@ -175,14 +175,16 @@ class Driver {
         ACLOUD_CO_CHECK(co_await journal_.keep(entry).shielded());
         begun_[step.number] = entry.began;
       }
-      if (step.kind == StepKind::signal) {
+      if (step.kind == StepKind::signal || step.kind == StepKind::approval) {
         ACLOUD_CO_TRY(const auto outcome, co_await journal_.take_signal(entry).shielded());
-        if (!outcome) {
-          signals.push_back(step.name);
-          continue;
+        if (outcome) {
+          script_.take(step.number, *outcome);
+          co_return false;
         }
-        script_.take(step.number, *outcome);
-        co_return false;
+        ACLOUD_CO_TRY(const bool late, co_await is_late(entry, due));
+        if (late) co_return false;
+        signals.push_back(step.signal());
+        continue;
       }
       const Json input = parse_json(step.input).value_or(Json::object());
       const std::chrono::duration<double> length(input.value("seconds", 0.0));
@@ -197,6 +199,22 @@ class Driver {
       co_return false;
     }
     ACLOUD_CO_CHECK(co_await journal_.park(due, std::move(signals)).shielded());
+    co_return true;
+  }
+
+  // An approval that nobody decided in its time is denied. `due` is when to look again.
+  Task<Result<bool>> is_late(Entry entry, Time& due) {
+    if (entry.step.kind != StepKind::approval) co_return false;
+    const Json input = parse_json(entry.step.input).value_or(Json::object());
+    const std::chrono::seconds most(input.value("timeout_s", std::int64_t{0}));
+    if (clock_.now() < entry.began + most) {
+      due = std::min(due, entry.began + most);
+      co_return false;
+    }
+    entry.outcome =
+        failure("deadline_exceeded", fmt::format("nobody approved this call within {} s", most.count()));
+    ACLOUD_CO_CHECK(co_await journal_.keep(entry).shielded());
+    script_.take(entry.step.number, *entry.outcome);
     co_return true;
   }
 

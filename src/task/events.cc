@@ -21,9 +21,10 @@ class Writer {
   void add(std::string type, OrderedJson fields) {
     OrderedJson data = {{"type", type}};
     data.update(fields);
-    data["timestamp"] = milliseconds(line_.ended);
+    const bool over = line_.entry.outcome.has_value();
+    data["timestamp"] = milliseconds(over ? line_.ended : line_.entry.began);
     data["step"] = line_.entry.step.number;
-    data["took_ms"] = milliseconds(line_.ended) - milliseconds(line_.entry.began);
+    if (over) data["took_ms"] = milliseconds(line_.ended) - milliseconds(line_.entry.began);
     events_.push_back({std::move(type), std::move(data)});
   }
 
@@ -67,6 +68,25 @@ class Writer {
     OrderedJson end = {{"stepName", line_.entry.step.name}, {"ok", line_.entry.outcome->ok}};
     if (!line_.entry.outcome->ok) end["error"] = parse(line_.entry.outcome->json);
     add("STEP_FINISHED", std::move(end));
+  }
+
+  void approval() {
+    const Step& step = line_.entry.step;
+    const OrderedJson asked = parse(step.input);
+    add("CUSTOM", {{"name", "approval_requested"},
+                   {"value",
+                    {{"toolCallId", step.ref},
+                     {"operation", step.name},
+                     {"arguments", asked.value("arguments", OrderedJson())},
+                     {"timeout_s", asked.value("timeout_s", OrderedJson())}}}});
+    if (!line_.entry.outcome) return;
+    const OrderedJson outcome = parse(line_.entry.outcome->json);
+    add("CUSTOM", {{"name", "approval_decided"},
+                   {"value",
+                    {{"toolCallId", step.ref},
+                     {"operation", step.name},
+                     {line_.entry.outcome->ok ? "decision" : "error",
+                      line_.entry.outcome->ok ? outcome.value("value", OrderedJson()) : outcome}}}});
   }
 
   std::vector<Event> take() { return std::move(events_); }
@@ -117,6 +137,8 @@ std::vector<Event> events_of(const std::string& task, const tables::Line& line) 
   const Step& step = line.entry.step;
   if (step.kind == StepKind::chat) {
     writer.chat();
+  } else if (step.kind == StepKind::approval) {
+    writer.approval();
   } else if (step.as_owner || step.kind == StepKind::interrupt) {
     writer.call();
   } else {

@@ -14,24 +14,39 @@
 
 namespace acloud::task {
 
-enum class StepKind { call, chat, sleep, signal, interrupt };
+enum class StepKind { call, chat, sleep, signal, interrupt, approval };
 constexpr auto enum_names(StepKind) {
   using enum StepKind;
-  return std::array<std::pair<StepKind, std::string_view>, 5>{
-      {{call, "call"}, {chat, "chat"}, {sleep, "sleep"}, {signal, "signal"}, {interrupt, "interrupt"}}};
+  return std::array<std::pair<StepKind, std::string_view>, 6>{{{call, "call"},
+                                                               {chat, "chat"},
+                                                               {sleep, "sleep"},
+                                                               {signal, "signal"},
+                                                               {interrupt, "interrupt"},
+                                                               {approval, "approval"}}};
 }
+
+// Names of signals that only a decision about an approval has: "approval/17" for step 17.
+inline constexpr std::string_view kApprovalSignal = "approval/";
+inline bool is_reserved(std::string_view signal) { return signal.starts_with(kApprovalSignal); }
 
 struct Step {
   std::int64_t number = 0;
   StepKind kind = StepKind::call;
-  std::string name;   // the operation; the signal that is waited for; why it is interrupted
-  std::string input;  // call: its arguments as JSON; chat: the request in OpenAI's dialect; sleep: seconds
-  std::string ref;    // the model's own name for a call that it asked for
+  std::string name;  // the operation; the signal that is waited for; why it is interrupted
+  // call: its arguments as JSON; chat: the request in OpenAI's dialect; sleep: seconds; approval: {arguments,
+  // timeout_s} of the call that name and ref are of
+  std::string input;
+  std::string ref;  // the model's own name for a call that it asked for
   // What gathers and gives back resources is done with the owner's rights, all else with the task's own.
   bool as_owner = false;
   // May be left in the middle when the task is cancelled. What makes and removes resources may not: it would
   // not be known whether they are there.
   bool cut = false;
+
+  // The signal that ends it. REQUIRES: kind signal or approval.
+  std::string signal() const {
+    return kind == StepKind::approval ? std::string(kApprovalSignal) + std::to_string(number) : name;
+  }
 };
 
 // A reply as the operation wrote it; or the error, as {"code":...,"message":...}.

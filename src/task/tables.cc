@@ -403,7 +403,7 @@ Task<Result<std::optional<Outcome>>> StoreJournal::take_signal(Entry entry) {
         ACLOUD_TRY(const Rows rows,
                    tx.query("SELECT number, value FROM task_signals WHERE task = $1 AND name = $2 AND "
                             "taken = -1 ORDER BY number LIMIT 1",
-                            {task.id, entry.step.name}));
+                            {task.id, entry.step.signal()}));
         if (rows.empty()) return std::nullopt;
         ACLOUD_CHECK(hold(tx, task, holder, now, 1));
         ACLOUD_CHECK(tx.execute("UPDATE task_signals SET taken = $3 WHERE task = $1 AND number = $2",

@@ -54,16 +54,13 @@ Result<> check(const RunTask& request) {
 }  // namespace
 
 Result<std::vector<Tool>> TaskService::tools_for(const RunTask& request) {
-  std::call_once(offered_once_, [this] {
-    offered_ = offer_();
-    for (Tool& own : own_tools()) offered_.push_back(std::move(own));
-  });
+  const Tools offered = offer_();
   const auto* agent = request.agent ? std::get_if<Agent>(&*request.agent) : nullptr;
   std::vector<std::string> patterns = request.tools;
   if (patterns.empty() && agent != nullptr) patterns = agent->tools;
   if (patterns.empty()) patterns = default_tools(request);
   const bool sandbox = !request.resources.sandbox.is_null() || !request.resources.files.empty();
-  return choose_tools(offered_, patterns, sandbox);
+  return choose_tools(*offered, patterns, sandbox);
 }
 
 Task<Result<TaskInfo>> TaskService::run(Context& context, RunTask request) {
@@ -118,6 +115,7 @@ Task<Result<TaskEvents>> TaskService::events(Context& context, FollowTask reques
   kernel::EventSink* sink = context.events();
   std::int64_t after = request.after;
   bool began = after >= 0;
+  std::int64_t asked = -1;  // the open approval that was told last
   for (;;) {
     Board::Watch watch(board_, request.id);
     struct Seen {
@@ -137,11 +135,18 @@ Task<Result<TaskEvents>> TaskService::events(Context& context, FollowTask reques
     // Steps side by side end in any order; they are told in the order of their numbers.
     bool open = false;
     for (const tables::Line& line : seen.lines) {
+      const std::int64_t number = line.entry.step.number;
       open = !line.entry.outcome && !has_ended(seen.task.state);
+      // That something is asked of people is told while there is time to answer.
+      const bool asks = open && line.entry.step.kind == StepKind::approval;
+      if (asks && asked != number) events.push_back(events_of(request.id, line).front());
+      if (asks) asked = number;
       if (open) break;
-      after = line.entry.step.number;
+      after = number;
       if (!line.entry.outcome) continue;
-      for (Event& event : events_of(request.id, line)) events.push_back(std::move(event));
+      std::vector<Event> told = events_of(request.id, line);
+      if (asked == number) told.erase(told.begin());
+      for (Event& event : told) events.push_back(std::move(event));
     }
     const bool whole = open || std::ssize(seen.lines) < kLinesAtOnce;
     const bool over = whole && has_ended(seen.task.state);
@@ -161,6 +166,7 @@ Task<Result<TaskEvents>> TaskService::events(Context& context, FollowTask reques
 }
 
 Task<Result<TaskInfo>> TaskService::signal(Context& context, SignalTask request) {
+  if (is_reserved(request.name)) co_return wrong("name", "approval/ is for what approval.decide sends");
   auto info = co_await context.commit(
       [workspace = context.workspace(), request, now = context.clock.now()](store::Transaction& tx) {
         return tables::add_signal(tx, workspace, request, now);

@@ -15,8 +15,9 @@ class TaskService {
   using SetBudget = std::function<Result<>(store::Transaction&, const std::string& workspace,
                                            const std::string& task, const std::string& limit, Time now)>;
 
-  // What agents may call at all; asked for once, with the first task.
-  using Offer = std::function<std::vector<Tool>()>;
+  // What agents may call at all, as it stands. Shared with those who look at it.
+  using Tools = std::shared_ptr<const std::vector<Tool>>;
+  using Offer = std::function<Tools()>;
 
   TaskService(Board& board, SetBudget set_budget) : board_(board), set_budget_(std::move(set_budget)) {}
   void offer(Offer offer) { offer_ = std::move(offer); }
@@ -35,8 +36,6 @@ class TaskService {
   Result<std::vector<Tool>> tools_for(const RunTask& request);
 
   Offer offer_;
-  std::once_flag offered_once_;
-  std::vector<Tool> offered_;
   Board& board_;
   SetBudget set_budget_;
   Runner* runner_ = nullptr;

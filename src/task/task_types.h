@@ -60,6 +60,8 @@ struct Agent {
   std::optional<double> temperature;
   Json output_schema;
   AgentLimits limits;
+  std::vector<std::string> approvals;
+  std::chrono::seconds approval_timeout{86'400};
   static constexpr auto schema = fields(
       field("instructions", &Agent::instructions, "What the model is told before the goal.",
             length(0, 1 << 20)),
@@ -72,7 +74,16 @@ struct Agent {
             between(0.0, 2.0)),
       field("output_schema", &Agent::output_schema,
             "A JSON Schema: the answer shall be JSON of that form, which the model is held to."),
-      field("limits", &Agent::limits, "Where it is stopped."));
+      field("limits", &Agent::limits, "Where it is stopped."),
+      field(
+          "approvals", &Agent::approvals,
+          "Operations of its tools, as patterns with *, each call of which waits until somebody approves it "
+          "with approval.decide. Tools that hand rights on (task.run, key.create, schedule.create and the "
+          "like) then need that too.",
+          length(0, 100)),
+      field("approval_timeout_s", &Agent::approval_timeout,
+            "Denied where nobody has decided after this long.",
+            between(std::chrono::seconds(1), std::chrono::hours(24 * 365))));
 };
 
 struct DatabaseWanted {

@@ -43,10 +43,10 @@ class Gateway(unittest.TestCase):
 
     def test_models_are_listed(self):
         models = self.server.request("GET", "/v1/models").json
-        self.assertEqual([m["id"] for m in models["data"]], ["gpt", "claude", "acloud-tiny"])
+        self.assertEqual([m["id"] for m in models["data"]], ["gpt", "claude", "acloud-tiny", "acloud-embed"])
         self.assertEqual(self.server.request("GET", "/v1/models/gpt").json["object"], "model")
         self.assertEqual(self.server.request("GET", "/v1/models/nope").status, 404)
-        self.assertEqual([m["name"] for m in self.server.call("model.list").json["items"]], ["gpt", "claude", "acloud-tiny"])
+        self.assertEqual([m["name"] for m in self.server.call("model.list").json["items"]], ["gpt", "claude", "acloud-tiny", "acloud-embed"])
         anthropic = self.server.request("GET", "/v1/models", headers={"anthropic-version": "2023-06-01"}).json
         self.assertEqual(anthropic["data"][0]["type"], "model")
         page = self.server.call("model.list", {"limit": 1}).json

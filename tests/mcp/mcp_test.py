@@ -6,7 +6,8 @@ import socket
 import time
 import unittest
 
-from support.mcp import META, VERSION, Mcp
+from support.mcp import META, VERSION, Mcp, stream
+from support.scripted import Scripted
 from support.server import ROOT, Server
 
 # A word of English is 1.3 tokens or so and JSON is worse: three letters a token is more than any tokenizer takes.
@@ -163,6 +164,140 @@ class Product(Base):
         wrong = mcp.call("object_get", {"bucket": "tools", "kye": "k"})
         self.assertTrue(wrong["isError"])
         self.assertIn("kye", wrong["content"][0]["text"])
+
+
+class Logs(unittest.TestCase):
+    """A task's log as a resource: read, completed, and followed in both revisions."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.model = Scripted().__enter__()
+        cls.server = Server(config=cls.model.config(), environment={"MOCK_KEY": "k"}, flags=["--log", "warn"]).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+        cls.model.__exit__()
+
+    def waiting_task(self):
+        goal = json.dumps({"turns": [[["task_wait_signal", {"name": "go"}]]]})
+        task = self.server.call("task.run", {"goal": goal, "model": "scripted", "tools": ["task.wait_signal"]}).json["id"]
+        self.wait_for(task, "waiting")
+        return task, f"acloud://task/events?id={task}"
+
+    def wait_for(self, task, state):
+        until = time.monotonic() + 60
+        while (seen := self.server.call("task.get", {"id": task}).json["state"]) != state:
+            self.assertLess(time.monotonic(), until, seen)
+            time.sleep(0.02)
+
+    def test_it_is_read_and_found(self):
+        task, uri = self.waiting_task()
+        mcp = Mcp(self.server)
+        templates = {each["name"]: each for each in mcp.result("resources/templates/list")["resourceTemplates"]}
+        self.assertEqual(templates["task.events"]["mimeType"], "application/x-ndjson")
+        self.assertIn("{?id", templates["task.events"]["uriTemplate"])
+        read = mcp.result("resources/read", {"uri": uri})
+        self.assertEqual(read["ttlMs"], 0)  # it may be longer a moment later
+        lines = [json.loads(line) for line in read["contents"][0]["text"].splitlines()]
+        self.assertEqual(lines[0]["type"], "RUN_STARTED")
+        ref = {"type": "ref/resource", "uri": templates["task.events"]["uriTemplate"]}
+        completed = mcp.result("completion/complete", {"ref": ref, "argument": {"name": "id", "value": task[:12]}})
+        self.assertIn(task, completed["completion"]["values"])
+        self.server.call("object.create_bucket", {"bucket": "completed"})
+        self.server.put_bytes("completed", "the-key", b"v")
+        ref = {"type": "ref/resource", "uri": templates["object.get"]["uriTemplate"]}
+        for argument, value, known, wanted in (("bucket", "comp", {}, ["completed"]), ("key", "", {}, []),
+                                               ("key", "the", {"bucket": "completed"}, ["the-key"])):
+            completed = mcp.result("completion/complete", {"ref": ref, "argument": {"name": argument, "value": value},
+                                                           "context": {"arguments": known}})
+            self.assertEqual(completed["completion"]["values"], wanted, argument)
+        narrow = self.server.call("key.create", {"name": "narrow", "grant": {"operations": ["object.*"]}}).json["key"]
+        self.assertEqual(Mcp(self.server, key=narrow).answer("resources/read", {"uri": uri})["error"]["code"], -32602)
+        for wrong in ("acloud://task/events?id=task_0", "acloud://task/events", uri + "&id=x", uri + "&x=1"):
+            self.assertIn("error", mcp.answer("resources/read", {"uri": wrong}), wrong)
+        self.server.call("task.cancel", {"id": task})
+
+    def listen(self, mcp, params):
+        meta = {META + "protocolVersion": VERSION, META + "clientCapabilities": {}}
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": {"_meta": meta, **params}})
+        connection = self.server.connect(timeout=60)
+        connection.request("POST", mcp.path, body, {
+            "Content-Type": "application/json", "Authorization": f"Bearer {mcp.key or self.server.key}",
+            "MCP-Protocol-Version": VERSION, "Mcp-Method": "subscriptions/listen"})
+        return connection, stream(connection.getresponse())
+
+    def test_changes_are_told_to_who_listens(self):
+        task, uri = self.waiting_task()
+        mcp = Mcp(self.server)
+        wanted = {"notifications": {"resourceSubscriptions": [uri, "acloud://docs/cli.md", "acloud://object/get?bucket=b&key=k"]}}
+        connection, messages = self.listen(mcp, wanted)
+        honoured = next(messages)["params"]["notifications"]["resourceSubscriptions"]
+        self.assertEqual(honoured, [uri])
+        self.server.call("task.signal", {"id": task, "name": "go", "value": 1})
+        told = next(messages)
+        self.assertEqual((told["method"], told["params"]["uri"]), ("notifications/resources/updated", uri))
+        self.wait_for(task, "succeeded")
+        self.assertIn("RUN_FINISHED", mcp.result("resources/read", {"uri": uri})["contents"][0]["text"])
+        connection.close()
+        narrow = self.server.call("key.create", {"name": "narrow", "grant": {"operations": ["object.*"]}}).json["key"]
+        connection, messages = self.listen(Mcp(self.server, key=narrow), wanted)
+        self.assertNotIn("resourceSubscriptions", next(messages)["params"]["notifications"])
+        connection.close()
+
+    def test_changes_are_told_in_a_session(self):
+        task, uri = self.waiting_task()
+        mcp = Mcp(self.server, session=True)
+        connection = self.server.connect(timeout=60)
+        connection.request("GET", "/mcp", headers={"Accept": "text/event-stream", "Authorization": f"Bearer {self.server.key}",
+                                                   **mcp.session_headers()})
+        response = connection.getresponse()
+        self.assertEqual(response.readline(), b": listening\n")
+        self.assertEqual(mcp.answer("resources/subscribe", {"uri": "acloud://docs/cli.md"})["error"]["code"], -32002)
+        mcp.result("resources/subscribe", {"uri": uri})
+        self.server.call("task.signal", {"id": task, "name": "go", "value": 1})
+        told = next(stream(response))
+        self.assertEqual((told["method"], told["params"]["uri"]), ("notifications/resources/updated", uri))
+        connection.close()
+
+
+class AfterARestart(unittest.TestCase):
+    """What became a task of the protocol is found again, and says plainly how it stands."""
+
+    def until(self, mcp, task, status):
+        until = time.monotonic() + 60
+        while (seen := mcp.result("tasks/get", {"taskId": task}))["status"] != status:
+            self.assertLess(time.monotonic(), until, seen)
+            time.sleep(0.05)
+        return seen
+
+    def test_tasks_of_calls(self):
+        able = {"extensions": {META + "tasks": {}}}
+        for kill in (True, False):
+            with Server(flags=["--log", "warn"]) as server:
+                sandbox = server.call("sandbox.create").json["id"]
+                mcp = Mcp(server, "/mcp/sandbox", capabilities=able)
+                ended = mcp.call("sandbox_exec", {"id": sandbox, "command": "sleep 1; echo it is there"})["taskId"]
+                failed = mcp.call("sandbox_exec", {"id": sandbox, "command": "sleep 1; echo x", "cwd": "/none"})
+                cancelled = mcp.call("sandbox_exec", {"id": sandbox, "command": "sleep 600"})["taskId"]
+                running = mcp.call("sandbox_exec", {"id": sandbox, "command": "sleep 600"})["taskId"]
+                result = self.until(mcp, ended, "completed")["result"]
+                self.assertNotIn("taskId", failed)  # it failed at once, and so was never a task
+                mcp.result("tasks/cancel", {"taskId": cancelled})
+                self.assertEqual(mcp.result("tasks/get", {"taskId": running})["status"], "working")
+                server.restart(kill=kill)
+                self.assertEqual(mcp.result("tasks/get", {"taskId": ended})["result"], result)
+                self.assertEqual(mcp.result("tasks/get", {"taskId": cancelled})["status"], "cancelled")
+                cut_off = mcp.result("tasks/get", {"taskId": running})
+                self.assertEqual(cut_off["status"], "failed")
+                self.assertEqual(cut_off["error"]["data"], {"reason": "server_ended"})
+                self.assertIn("the server ended", cut_off["error"]["message"])
+                mcp.result("tasks/cancel", {"taskId": running})
+                update = mcp.answer("tasks/update", {"taskId": running, "inputResponses": {}})
+                self.assertEqual(update["error"]["code"], -32602)
+                other = Mcp(server, "/mcp/sandbox", capabilities=able, key=server.call("key.create", {"name": "o"}).json["key"])
+                for task in (ended, running, "mcptask_" + "0" * 32):
+                    self.assertEqual(other.answer("tasks/get", {"taskId": task})["error"]["code"], -32602)
 
 
 class Protocol(Base):

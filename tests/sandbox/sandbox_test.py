@@ -253,6 +253,18 @@ class WhereNoneCanBeMade(unittest.TestCase):
                 self.assertEqual((check["status"], "none can be made" in check["detail"]), ("warning", True))
 
 
+class WhereTheRuntimeIsMissing(unittest.TestCase):
+    def test_the_server_says_which_program_it_wants(self):
+        with Server(config='[sandbox]\nisolation = "oci:no-such-runtime"\n') as server:
+            made = server.call("sandbox.create")
+            self.assertEqual((made.status, made.code), (503, "unavailable"))
+            wanted = "no-such-runtime" if os.geteuid() == 0 else "root"
+            self.assertIn(wanted, made.json["error"]["message"])
+            checks = json.loads(server.cli("doctor", "--output", "json").stdout)["checks"]
+            detail = next(check["detail"] for check in checks if check["check"] == "sandboxes")
+            self.assertIn(wanted, detail)
+
+
 class Life(Case):
     def test_create_get_list_kill(self):
         before = self.server.call("sandbox.create", {"idle_timeout_s": 60, "limits": {"processes": 50}}).json
@@ -270,6 +282,7 @@ class Life(Case):
     def test_it_says_what_is_enforced_here(self):
         isolation = self.server.call("sandbox.isolation").json
         self.assertTrue(isolation["available"])
+        self.assertRegex(isolation["kind"], "^" + os.environ.get("ACLOUD_ISOLATION", "jail"))
         self.assertEqual(isolation["as_root"], os.geteuid() == 0 and self.user is None)
         lacking = {wall["name"] for wall in isolation["features"] if not wall["enforced"]}
         told = self.server.call("sandbox.get", {"id": self.first}).json["not_enforced"]

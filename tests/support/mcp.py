@@ -7,6 +7,13 @@ VERSION = "2026-07-28"
 META = "io.modelcontextprotocol/"
 
 
+def stream(response):
+    """The messages of a stream of events, as they come."""
+    while line := response.readline():
+        if line.startswith(b"data: "):
+            yield json.loads(line[len(b"data: "):])
+
+
 class Mcp:
     """Requests of revision 2026-07-28, or with session=True of 2025-11-25."""
 
@@ -61,6 +68,28 @@ class Mcp:
         if "result" not in answer:
             raise AssertionError(f"{method}: {answer}")
         return answer["result"]
+
+    def converse(self, method, params, answer):
+        """A request of a session that asks on its stream: what it asked, each time given `answer`, and its result."""
+        self.next_id += 1
+        body = {"jsonrpc": "2.0", "id": self.next_id, "method": method, "params": params}
+        connection = self.server.connect(timeout=90)
+        connection.request("POST", self.path, json.dumps(body),
+                           {"Content-Type": "application/json", "Accept": "application/json, text/event-stream",
+                            "Authorization": f"Bearer {self.key or self.server.key}", **self.session_headers()})
+        response, asked = connection.getresponse(), []
+        try:
+            if "text/event-stream" not in response.headers["content-type"]:
+                return asked, json.loads(response.read())["result"]
+            for message in stream(response):
+                if "result" in message:
+                    return asked, message["result"]
+                if "id" in message and "method" in message:
+                    asked.append(message)
+                    self.post({"jsonrpc": "2.0", "id": message["id"], "result": answer}, self.session_headers())
+            raise AssertionError(f"{method}: the stream ended without an answer")
+        finally:
+            connection.close()
 
     def call(self, name, arguments=None, **params):
         return self.result("tools/call", {"name": name, "arguments": arguments or {}, **params})

@@ -41,6 +41,9 @@ class Server:
         self.own_data = data is None
         self.data = data or tempfile.mkdtemp(prefix="acloud-test-")
         self.flags = list(flags)
+        isolation = os.environ.get("ACLOUD_ISOLATION")
+        if isolation and user is None:
+            config = f'{config or ""}\n[sandbox]\nisolation = "{isolation}"\n'
         if config is not None:
             path = os.path.join(self.data, "acloud.toml")
             with open(path, "w", encoding="utf-8") as file:

@@ -129,20 +129,20 @@ Task<Result<net::Response>> Endpoint::chat(std::string workspace, std::string bo
 }
 
 Task<Result<net::Response>> Endpoint::embed(std::string body) {
-  ACLOUD_CO_TRY(const EmbedCall call, read_embed_call(body));
-  ACLOUD_CO_TRY(LiveModel* const model, co_await models_.get(call.model));
+  ACLOUD_CO_TRY(EmbedCall call, read_embed_call(body));
+  ACLOUD_CO_TRY(Embedder* const embedder, co_await models_.embedder(call.model));
+  ACLOUD_CO_TRY(const Embedded made, co_await embedder->embed(std::move(call.inputs)));
   Json data = Json::array();
-  std::int64_t tokens = 0;
-  for (std::size_t i = 0; i < call.inputs.size(); ++i) {
-    ACLOUD_CO_TRY(const std::vector<float> numbers, co_await model->embed(call.inputs[i]));
-    tokens += model->count_text(call.inputs[i]);
-    data.push_back(
-        {{"object", "embedding"}, {"index", i}, {"embedding", embedding_json(numbers, call.base64)}});
+  for (std::size_t i = 0; i < made.embeddings.size(); ++i) {
+    data.push_back({{"object", "embedding"},
+                    {"index", i},
+                    {"embedding", embedding_json(made.embeddings[i], call.base64)}});
   }
-  co_return json_response(to_text(Json{{"object", "list"},
-                                       {"data", std::move(data)},
-                                       {"model", call.model},
-                                       {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}}));
+  co_return json_response(
+      to_text(Json{{"object", "list"},
+                   {"data", std::move(data)},
+                   {"model", call.model},
+                   {"usage", {{"prompt_tokens", made.tokens}, {"total_tokens", made.tokens}}}}));
 }
 
 // {"input_tokens": ...} of the prompt that a chat's body makes.

@@ -8,15 +8,23 @@
 
 namespace acloud::inference {
 
+struct ModelStatus {
+  ModelInfo info;
+  Scheduler::Stats stats;
+};
+
 // Where the endpoint finds a model by name.
 class Models {
  public:
   virtual ~Models() = default;
   // Nothing where it is one that is loaded at its first call, which has not come. Thread-safe.
   // Errors: not_found; unavailable: it could not be loaded, and why.
-  virtual Result<LiveModel*> find(std::string_view name) = 0;
-  // The same, loading it where that is still to be done; never nothing. Errors: those of find().
+  virtual Result<std::optional<ModelStatus>> status(std::string_view name) = 0;
+  // One that replies, loaded where that is still to be done; never null. Errors: those of status();
+  // invalid_argument: it gives embeddings alone.
   virtual Task<Result<LiveModel*>> get(std::string name) = 0;
+  // The same for embeddings, which every model gives. Errors: those of status().
+  virtual Task<Result<Embedder*>> embedder(std::string name) = 0;
 };
 
 class Endpoint {

@@ -229,17 +229,18 @@ TEST_F(EndpointTest, AStreamThatIsDroppedEndsItsReply) {
   };
   loop_.run_until_done(task(*endpoint_, chat({{"stream", true}, {"max_tokens", 1900}}).dump()));
   ask("/chat/completions", chat());
-  EXPECT_EQ((*models_->find("tiny"))->stats().running, 0U);
+  EXPECT_EQ((*models_->status("tiny"))->stats.running, 0U);
 }
 
 TEST_F(EndpointTest, LoadsAModelAtItsFirstCallForAllWhoWaitForIt) {
-  EXPECT_EQ(*models_->find("late"), nullptr);
+  EXPECT_FALSE(*models_->status("late"));
   EXPECT_EQ(late_files_, 0);
   std::vector<Task<Result<LiveModel*>>> calls;
   for (int i = 0; i < 3; ++i) calls.push_back(models_->get("late"));
   const auto found = loop_.run_until_done(async::all(std::move(calls)));
   ASSERT_TRUE(found) << found.error().message();
-  EXPECT_EQ(*found, std::vector(3, *models_->find("late")));
+  EXPECT_TRUE(*models_->status("late"));
+  EXPECT_EQ(*found, std::vector(3, found->front()));
   EXPECT_EQ(late_files_, 1);
   EXPECT_EQ(ask("/chat/completions", chat({{"model", "late"}})).status, 200);
 }

@@ -10,25 +10,43 @@ namespace {
 
 constexpr std::uintmax_t kSmall = 64UZ << 20U;
 
+// Of the one that is there.
+ModelInfo info_of(const LiveModel* model, const LiveEncoder* encoder) {
+  if (model != nullptr) return model->info();
+  const SentenceEncoder& of = encoder->encoder();
+  ModelInfo info;
+  info.description = of.description();
+  info.parameters = of.parameters();
+  info.weights = {of.parameters() * static_cast<std::int64_t>(sizeof(float))};
+  info.context = of.longest();
+  info.embedding = of.dimensions();
+  return info;
+}
+
 }  // namespace
 
-Task<> LocalModels::load_one(Entry& entry) {
-  LiveModel::Options options = entry.declared.options;
-  const auto& late = entry.declared.file_at_first_call;
-  const Result<std::string> file = late ? late() : options.engine.file;
-  if (file) {
-    options.engine.file = *file;
-    entry.model = co_await LiveModel::open(std::move(options), pool_, random_);
-  } else {
-    entry.model = std::unexpected(file.error());
+Task<Result<>> LocalModels::open(Entry& entry) {
+  if (!entry.declared.encoder.empty()) {
+    ACLOUD_CO_TRY(entry.encoder, co_await LiveEncoder::open(entry.declared.encoder, pool_));
+    co_return Result<>();
   }
+  LiveModel::Options options = entry.declared.options;
+  if (entry.declared.file_at_first_call) {
+    ACLOUD_CO_TRY(options.engine.file, entry.declared.file_at_first_call());
+  }
+  ACLOUD_CO_TRY(entry.model, co_await LiveModel::open(std::move(options), pool_, random_));
+  co_return Result<>();
+}
+
+Task<> LocalModels::load_one(Entry& entry) {
+  if (const auto opened = co_await open(entry); !opened) entry.problem = opened.error().message();
   entry.tried.store(true, std::memory_order_release);
   const std::string& name = entry.declared.name;
-  if (!entry.model) {
-    log::error("a model can't be loaded", {{"model", name}, {"error", entry.model.error().message()}});
+  if (!entry.problem.empty()) {
+    log::error("a model can't be loaded", {{"model", name}, {"error", entry.problem}});
     co_return;
   }
-  const ModelInfo& info = (*entry.model)->info();
+  const ModelInfo info = info_of(entry.model.get(), entry.encoder.get());
   log::info("a model is loaded", {{"model", name},
                                   {"is", info.description},
                                   {"context", info.context},
@@ -46,7 +64,8 @@ Task<> LocalModels::load(std::vector<LocalModel> models) {
   async::TaskScope scope;
   for (LocalModel& each : models) {
     Entry& entry = entries_.emplace_back(std::move(each));
-    if (!entry.declared.file_at_first_call) scope.spawn(load_one(entry));
+    const bool late = entry.declared.file_at_first_call || !entry.declared.encoder.empty();
+    if (!late) scope.spawn(load_one(entry));
   }
   co_await scope.join();
 }
@@ -58,21 +77,40 @@ Result<LocalModels::Entry*> LocalModels::entry_of(std::string_view name) {
   return &*found;
 }
 
-Result<LiveModel*> LocalModels::find(std::string_view name) {
-  ACLOUD_TRY(Entry* const entry, entry_of(name));
-  if (!entry->tried.load(std::memory_order_acquire)) return nullptr;
-  if (entry->model) return entry->model->get();
-  return fail(ErrorCode::unavailable, "the model {} could not be loaded: {}", name,
-              entry->model.error().message());
+Result<> LocalModels::sound(const Entry& entry) {
+  if (entry.problem.empty()) return {};
+  return fail(ErrorCode::unavailable, "the model {} could not be loaded: {}", entry.declared.name,
+              entry.problem);
 }
 
-Task<Result<LiveModel*>> LocalModels::get(std::string name) {
+Result<std::optional<ModelStatus>> LocalModels::status(std::string_view name) {
+  ACLOUD_TRY(const Entry* const entry, entry_of(name));
+  if (!entry->tried.load(std::memory_order_acquire)) return std::nullopt;
+  ACLOUD_CHECK(sound(*entry));
+  return ModelStatus{.info = info_of(entry->model.get(), entry->encoder.get()),
+                     .stats = entry->model ? entry->model->stats() : Scheduler::Stats{}};
+}
+
+Task<Result<LocalModels::Entry*>> LocalModels::loaded(std::string name) {
   ACLOUD_CO_TRY(Entry* const entry, entry_of(name));
   if (!entry->tried.load(std::memory_order_acquire)) {
     const auto turn = co_await loading_.acquire(name);
     if (!entry->tried.load(std::memory_order_relaxed)) co_await load_one(*entry);
   }
-  co_return find(name);
+  ACLOUD_CO_CHECK(sound(*entry));
+  co_return entry;
+}
+
+Task<Result<LiveModel*>> LocalModels::get(std::string name) {
+  ACLOUD_CO_TRY(const Entry* const entry, co_await loaded(name));
+  if (entry->model) co_return entry->model.get();
+  co_return fail(ErrorCode::invalid_argument, "{} gives embeddings alone: it takes no messages", name);
+}
+
+Task<Result<Embedder*>> LocalModels::embedder(std::string name) {
+  ACLOUD_CO_TRY(const Entry* const entry, co_await loaded(std::move(name)));
+  if (entry->model) co_return entry->model.get();
+  co_return entry->encoder.get();
 }
 
 }  // namespace acloud::inference

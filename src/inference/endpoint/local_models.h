@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "inference/endpoint/endpoint.h"
+#include "inference/live/live_encoder.h"
 #include "store/keyed_lock.h"
 
 namespace acloud::inference {
@@ -16,6 +17,9 @@ struct LocalModel {
   // Set for one that is loaded at its first call: gives its file then. So a server whose calls need no such
   // model starts sooner, and holds no memory for it.
   std::function<Result<std::string>()> file_at_first_call = {};
+  // Set for one that gives embeddings alone: what models/sentence_encoder wrote. It is loaded at its first
+  // call.
+  std::span<const std::byte> encoder = {};
 };
 
 // Small models compute fastest with one thread, and have room for an exact state.
@@ -30,17 +34,24 @@ class LocalModels final : public Models {
   // can't be loaded is kept with its reason. REQUIRES: called once, before anything else.
   Task<> load(std::vector<LocalModel> models);
 
-  Result<LiveModel*> find(std::string_view name) override;
+  Result<std::optional<ModelStatus>> status(std::string_view name) override;
   Task<Result<LiveModel*>> get(std::string name) override;
+  Task<Result<Embedder*>> embedder(std::string name) override;
 
  private:
   struct Entry {
     LocalModel declared;
-    std::atomic<bool> tried = false;  // from then on `model` does not change
-    Result<std::unique_ptr<LiveModel>> model = nullptr;
+    std::atomic<bool> tried = false;   // from then on nothing below changes
+    std::unique_ptr<LiveModel> model;  // one of these two, unless it failed
+    std::unique_ptr<LiveEncoder> encoder;
+    std::string problem;
   };
   Result<Entry*> entry_of(std::string_view name);
+  static Result<> sound(const Entry& entry);
+  // Tried, and sound.
+  Task<Result<Entry*>> loaded(std::string name);
   Task<> load_one(Entry& entry);
+  Task<Result<>> open(Entry& entry);
 
   async::BlockingPool& pool_;
   Random& random_;

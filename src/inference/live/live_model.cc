@@ -141,19 +141,19 @@ Task<Result<std::int32_t>> LiveModel::count(Generate request) {
   co_return co_await async::run_blocking(pool_, [this, &request] { return count_now(request); });
 }
 
-std::int32_t LiveModel::count_text(std::string_view text) const {
-  const auto tokens = worker_->engine().tokenize(text, Reading::plain);
-  return tokens ? static_cast<std::int32_t>(tokens->size()) : 0;
-}
-
-Task<Result<std::vector<float>>> LiveModel::embed(std::string text) {
-  const Engine& engine = worker_->engine();
-  ACLOUD_CO_TRY(std::vector<Token> tokens, engine.tokenize(text, Reading::prompt));
-  async::OneShot<Result<std::vector<float>>> done;
-  worker_->embed(std::move(tokens),
-                 [done](Result<std::vector<float>> embedding) mutable { done.set(std::move(embedding)); });
-  ACLOUD_CO_TRY(Result<std::vector<float>> embedding, co_await done.wait());
-  co_return embedding;
+Task<Result<Embedded>> LiveModel::embed(std::vector<std::string> texts) {
+  Embedded embedded;
+  for (const std::string& text : texts) {
+    ACLOUD_CO_TRY(std::vector<Token> tokens, worker_->engine().tokenize(text, Reading::prompt));
+    embedded.tokens += std::ssize(tokens);
+    async::OneShot<Result<std::vector<float>>> done;
+    worker_->embed(std::move(tokens),
+                   [done](Result<std::vector<float>> embedding) mutable { done.set(std::move(embedding)); });
+    ACLOUD_CO_TRY(Result<std::vector<float>> embedding, co_await done.wait());
+    if (!embedding) co_return std::unexpected(std::move(embedding).error());
+    embedded.embeddings.push_back(*std::move(embedding));
+  }
+  co_return embedded;
 }
 
 }  // namespace acloud::inference

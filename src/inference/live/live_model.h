@@ -13,6 +13,7 @@
 #include "async/wait.h"
 #include "base/random.h"
 #include "inference/engine/model_check.h"
+#include "inference/live/embedder.h"
 #include "inference/live/generate.h"
 #include "inference/live/reply_diff.h"
 #include "inference/live/worker.h"
@@ -41,7 +42,7 @@ class Generation {
   std::optional<Finish> finish_;
 };
 
-class LiveModel {
+class LiveModel final : public Embedder {
  public:
   struct Options {
     EngineOptions engine;
@@ -61,9 +62,8 @@ class LiveModel {
   Task<Result<std::unique_ptr<Generation>>> generate(Generate request);
   // How many tokens the prompt of `request` has. Errors: as generate().
   Task<Result<std::int32_t>> count(Generate request);
-  // One embedding of length 1. Errors: invalid_argument: no text, or one above the batch; cancelled.
-  Task<Result<std::vector<float>>> embed(std::string text);
-  std::int32_t count_text(std::string_view text) const;
+  // The mean of the last layer. A text is at most as long as a batch.
+  Task<Result<Embedded>> embed(std::vector<std::string> texts) override;
 
  private:
   struct Prepared {

@@ -75,7 +75,8 @@ TEST_F(LiveModelTest, SaysAsMuchAsWasAskedFor) {
   ASSERT_TRUE(reply) << reply.error().message();
   EXPECT_EQ(reply->outcome.finish, Finish::length);
   EXPECT_EQ(reply->outcome.output_tokens, 30);
-  EXPECT_EQ(reply->outcome.prompt_tokens, model_->count_text("the quick brown fox"));
+  const auto counted = loop_.run_until_done(model_->count(text("the quick brown fox", 1)));
+  EXPECT_EQ(reply->outcome.prompt_tokens, counted.value_or(0));
   EXPECT_GT(reply->content.size(), 10U);
   EXPECT_EQ(say(text("the quick brown fox", 30))->content, reply->content);
 }
@@ -214,10 +215,12 @@ TEST_F(LiveModelTest, CountsAndEmbeds) {
   const auto counted = loop_.run_until_done(model_->count(chat("hello")));
   ASSERT_TRUE(counted);
   EXPECT_EQ(*counted, say(chat("hello"))->outcome.prompt_tokens);
-  const auto embedding = loop_.run_until_done(model_->embed("an apple"));
+  const auto embedding = loop_.run_until_done(model_->embed({"an apple", "a pear"}));
   ASSERT_TRUE(embedding);
-  EXPECT_EQ(embedding->size(), 128U);
-  EXPECT_FALSE(loop_.run_until_done(model_->embed("")));
+  ASSERT_EQ(embedding->embeddings.size(), 2U);
+  EXPECT_EQ(embedding->embeddings[1].size(), 128U);
+  EXPECT_GT(embedding->tokens, 2);
+  EXPECT_FALSE(loop_.run_until_done(model_->embed({""})));
 }
 
 TEST_F(LiveModelTest, ABrokenFileIsRefused) {

@@ -126,7 +126,8 @@ Result<std::unique_ptr<Host>> Host::start(Options options) {
   const int socket = sockets.first.get();
   state->spawner = std::make_shared<SpawnerLink>(std::move(sockets.first));
   std::unique_ptr<Host> host(new Host(std::move(state)));
-  ACLOUD_CHECK(send(socket, encode(Start{host->state_->folder, options.prepared, options.as_root})));
+  ACLOUD_CHECK(
+      send(socket, encode(Start{host->state_->folder, options.prepared, options.as_root, options.runtime})));
   ACLOUD_TRY(const Received received, wait_blocking(socket));
   if (const auto failure = decode<Failure>(received.bytes))
     return std::unexpected(Error(failure->code, failure->message));

@@ -122,6 +122,8 @@ class Host {
     unsigned prepared = 8;  // disks, network and user namespaces kept ready, about 0.4 MiB each
     bool as_root =
         true;  // false: root's privileges are given up: jails are made as nobody, who gets the folder
+    std::string
+        runtime;  // the program of an OCI runtime that makes them, such as "crun"; "": they are our own
   };
 
   // (blocks, up to some 100 ms the first time.) Starts the spawner. Errors: conflict (another Host has the

@@ -44,10 +44,11 @@ struct Start {
   std::string folder;
   std::uint32_t prepared = 0;
   bool as_root = true;
+  std::string runtime;  // the name of an OCI runtime's program; "": jails of our own
 };
 template <class Archive>
 void visit(Archive& archive, Start& value) {
-  archive(value.folder, value.prepared, value.as_root);
+  archive(value.folder, value.prepared, value.as_root, value.runtime);
 }
 
 // What every jail of this spawner shares.
@@ -96,6 +97,25 @@ struct Failure {
 template <class Archive>
 void visit(Archive& archive, Failure& value) {
   archive(value.code, value.message);
+}
+
+// --- From the spawner to the init of a container --------------------------------------------------------
+
+// [the jail's control socket, init's listening socket, the upper folder, the jail's folder of cgroup v2 where
+// there is one]: what a forked init would have had from the start. Answered by Done or Failure.
+struct Begin {
+  static constexpr char kKind = 'B';
+  Limits limits;
+  std::chrono::seconds orphan_grace{};
+  std::uint32_t first_id = 0;
+  bool landlock = false;
+  std::vector<std::string> filters;  // for init and all that it starts: sock_filters as bytes
+  std::string program_filter;        // for each program besides
+};
+template <class Archive>
+void visit(Archive& archive, Begin& value) {
+  archive(value.limits, value.orphan_grace, value.first_id, value.landlock, value.filters,
+          value.program_filter);
 }
 
 // --- Between server and init ------------------------------------------------------------------------

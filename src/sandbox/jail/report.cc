@@ -18,16 +18,14 @@ bool Report::enforces(std::string_view name) const {
 }
 
 void to_json(nlohmann::json& json, const Report& report) {
-  json = {{"available", report.available},
-          {"problem", report.problem},
-          {"privileged", report.privileged},
-          {"one_user", report.one_user},
-          {"features", report.features}};
+  json = {{"available", report.available},   {"problem", report.problem},   {"kind", report.kind},
+          {"privileged", report.privileged}, {"one_user", report.one_user}, {"features", report.features}};
 }
 
 void from_json(const nlohmann::json& json, Report& report) {
   json.at("available").get_to(report.available);
   json.at("problem").get_to(report.problem);
+  json.at("kind").get_to(report.kind);
   json.at("privileged").get_to(report.privileged);
   json.at("one_user").get_to(report.one_user);
   json.at("features").get_to(report.features);

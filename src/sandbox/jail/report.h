@@ -18,8 +18,9 @@ struct Feature {
 struct Report {
   bool available = false;  // false: no jail can be made here; `problem` says why
   std::string problem;
-  bool privileged = false;  // made by root: each jail has a uid range of its own
-  bool one_user = true;     // not privileged: only uid 0 exists inside, and it is the server's user outside
+  std::string kind = "jail";  // or the runtime that makes them: "oci:crun (crun version 1.8.1)"
+  bool privileged = false;    // made by root: each jail has a uid range of its own
+  bool one_user = true;       // not privileged: only uid 0 exists inside, and it is the server's user outside
   std::vector<Feature> features;
 
   // Null where there is no feature of that name.

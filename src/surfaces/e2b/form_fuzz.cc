@@ -1,5 +1,7 @@
-// What the E2B dialect parses itself: multipart forms, and frames of the Connect protocol.
+// What the E2B dialect parses itself: multipart forms, frames of the Connect protocol, and what `stat` says
+// inside of a sandbox, where anything may have taken its place.
 #include "fuzz.h"
+#include "surfaces/e2b/entries.h"
 #include "surfaces/e2b/shapes.h"
 
 using namespace acloud;
@@ -18,6 +20,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (message) {
     const auto again = surfaces::e2b::unframe(surfaces::e2b::frame(*message));
     fuzz::require(again && *again == *message, "a frame is read as it is written");
+  }
+  const auto entry = surfaces::e2b::entry_from_stat("/home/user/a", std::string(text));
+  fuzz::require(!entry || entry->is_object(), "an entry is an object");
+  const auto listed = parse_json(text);
+  if (listed && listed->is_object()) {
+    for (const char* name : {"a", "timeout", "envVars"}) {
+      (void)surfaces::e2b::text_member(*listed, name);
+      (void)surfaces::e2b::number_member(*listed, name, 0);
+    }
   }
   return 0;
 }

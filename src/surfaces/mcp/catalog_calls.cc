@@ -1,5 +1,7 @@
 #include "surfaces/mcp/catalog_calls.h"
 
+#include "kernel/visitor.h"
+
 namespace acloud::surfaces::mcp {
 namespace {
 
@@ -48,10 +50,17 @@ Tool tool_of(const kernel::Operation& operation) {
     const kernel::OperationExample& example = operation.examples.front();
     description += fmt::format(" Example ({}): {}", example.summary, example.request_json);
   }
-  const OrderedJson listing{
-      {"name", tool_name(operation)},    {"title", operation.full_name()},
-      {"description", description},      {"inputSchema", operation.request},
-      {"outputSchema", operation.reply}, {"annotations", annotations_of(operation.effect)}};
+  OrderedJson listing{{"name", tool_name(operation)},
+                      {"title", operation.full_name()},
+                      {"description", description},
+                      {"inputSchema", operation.request}};
+  if (!operation.gives_content) {
+    listing["outputSchema"] = operation.reply;
+  } else if (const auto structure = operation.reply["properties"].find("structuredContent");
+             structure != operation.reply["properties"].end()) {
+    listing["outputSchema"] = *structure;
+  }
+  listing["annotations"] = annotations_of(operation.effect);
   return {.name = tool_name(operation),
           .listing = listing.dump(),
           .tasks = operation.streams && !operation.background ? TaskSupport::optional : TaskSupport::none,
@@ -59,6 +68,7 @@ Tool tool_of(const kernel::Operation& operation) {
 }
 
 bool shown_to(const kernel::Caller& caller, const kernel::Operation& operation, Time now) {
+  if (operation.keyless != kernel::is_visitor(caller)) return false;
   return (!operation.operator_only || caller.is_operator) &&
          kernel::may_allow(caller, operation.full_name(), now);
 }
@@ -78,7 +88,7 @@ std::string error_result(const Error& error) {
 
 Task<Result<std::string>> CatalogCalls::run(Exchange& exchange, std::string operation, Json arguments,
                                             Options options) {
-  ACLOUD_CO_TRY(const kernel::Operation* declared, path_.catalog().find(operation));
+  ACLOUD_CO_TRY(const std::shared_ptr<const kernel::Operation> declared, path_.catalog().find(operation));
   kernel::Call call{.request_id = "req_" + random_.hex(10),
                     .operation = std::move(operation),
                     .arguments = std::move(arguments),
@@ -95,10 +105,26 @@ Task<Result<std::string>> CatalogCalls::run(Exchange& exchange, std::string oper
   co_return std::move(reply.json);
 }
 
+Task<Result<std::string>> CatalogCalls::read(const kernel::Caller& caller, const kernel::Operation& operation,
+                                             Json arguments, kernel::EventSink* events) {
+  kernel::Call call{.request_id = "req_" + random_.hex(10),
+                    .operation = operation.full_name(),
+                    .arguments = std::move(arguments),
+                    .events = events};
+  if (events == nullptr) call.deadline = async::Deadline::after(kCallWithin);
+  kernel::Gate gate;
+  ACLOUD_CO_TRY(kernel::Reply reply, co_await path_.execute(caller, call, gate));
+  ACLOUD_CO_CHECK(co_await gate.wait());
+  co_return std::move(reply.json);
+}
+
 Task<std::string> CatalogCalls::call(Exchange& exchange, std::string operation, Json arguments,
                                      Options options) {
-  const auto reply = co_await run(exchange, std::move(operation), std::move(arguments), std::move(options));
-  co_return reply ? structured_result(*reply) : error_result(reply.error());
+  const auto declared = path_.catalog().find(operation);
+  const auto reply = co_await run(exchange, std::move(operation), std::move(arguments), options);
+  if (!reply) co_return error_result(reply.error());
+  const bool as_it_is = declared && (*declared)->gives_content && !options.dry_run;
+  co_return as_it_is ? reply->substr(1, reply->size() - 2) : structured_result(*reply);
 }
 
 }  // namespace acloud::surfaces::mcp

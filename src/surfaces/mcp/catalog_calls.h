@@ -26,6 +26,10 @@ class CatalogCalls {
   };
   // The reply as JSON text, once it may leave. Errors: those of CallPath::execute.
   Task<Result<std::string>> run(Exchange& exchange, std::string operation, Json arguments, Options options);
+  // The reply of an operation without effects, at once; with `events` it is followed for as long as it goes
+  // on.
+  Task<Result<std::string>> read(const kernel::Caller& caller, const kernel::Operation& operation,
+                                 Json arguments, kernel::EventSink* events);
   // Members of a CallToolResult; a failure is one too.
   Task<std::string> call(Exchange& exchange, std::string operation, Json arguments, Options options);
 

@@ -1,26 +1,31 @@
 #include "surfaces/mcp/catalog_offers.h"
 
+#include <mutex>
+
 #include "surfaces/mcp/catalog_resources.h"
+#include "surfaces/mcp/catalog_tasks.h"
 #include "surfaces/mcp/meta_tools.h"
 
 namespace acloud::surfaces::mcp {
 namespace {
 
-constexpr std::size_t kCompletions = 100;
-
 // What both kinds of address have in common.
 class CatalogOffer : public Offer {
  public:
   CatalogOffer(kernel::CallPath& path, Clock& clock, Random& random, const Library* library,
-               const kernel::Product* product)
-      : path_(path), clock_(clock), calls_(path, random), resources_(path, clock, random, library, product) {
+               const std::string& product)
+      : path_(path),
+        clock_(clock),
+        calls_(path, random),
+        tasks_(path, calls_, product),
+        resources_(path, clock, random, library, product) {
     if (library == nullptr) return;
     for (const Skill& skill : library->skills()) {
-      if (product == nullptr || skill.product == product->name()) skills_.push_back(skill);
+      if (product.empty() || skill.product == product) skills_.push_back(skill);
     }
   }
 
-  Capabilities capabilities() const override { return {}; }
+  Capabilities capabilities() const override { return {.resources_change = resources_.has_logs()}; }
   std::vector<std::string> resources(const kernel::Caller&) const override { return resources_.list(); }
   std::vector<std::string> templates(const kernel::Caller& caller) const override {
     return resources_.templates(caller);
@@ -34,68 +39,105 @@ class CatalogOffer : public Offer {
   }
   const std::vector<Skill>& skills() const override { return skills_; }
 
-  Rpc<Completion> complete(const kernel::Caller& caller, const Json& ref, const std::string& argument,
-                           const std::string& value) const override {
-    if (ref.value("type", Json()) != "ref/resource" || !ref.contains("uri") || !ref["uri"].is_string())
-      return refuse(Code::invalid_params, "ref: there is no such prompt or template");
-    const auto* operation = resources_.find(caller, ref["uri"].get_ref<const std::string&>());
-    if (operation == nullptr) return refuse(Code::invalid_params, "ref.uri: there is no such template");
-    Completion completion;
-    const auto field = operation->request["properties"].find(argument);
-    if (field == operation->request["properties"].end() || !field->contains("enum")) return completion;
-    for (const auto& known : (*field)["enum"]) {
-      if (known.is_string()) offer_value(completion, known.get<std::string>(), value);
-    }
-    return completion;
+  Task<Rpc<Completion>> complete(Exchange& exchange, Completing what) override {
+    if (what.ref.value("type", Json()) != "ref/resource" || !what.ref.contains("uri") ||
+        !what.ref["uri"].is_string())
+      co_return refuse(Code::invalid_params, "ref: there is no such prompt or template");
+    const auto operation = resources_.find(exchange.caller(), what.ref["uri"].get_ref<const std::string&>());
+    if (operation == nullptr) co_return refuse(Code::invalid_params, "ref.uri: there is no such template");
+    co_return co_await resources_.complete(exchange, *operation, std::move(what.argument),
+                                           std::move(what.typed), std::move(what.known));
+  }
+
+  bool starts(const Tool& tool, const Json& arguments) const override {
+    return starter(tool, arguments).has_value();
+  }
+  Task<Rpc<Answer>> start(Exchange& exchange, const Tool& tool, Json arguments) override {
+    auto call = starter(tool, arguments);
+    co_return co_await tasks_.start(exchange, *call->operation, std::move(call->arguments),
+                                    std::move(call->options));
+  }
+  Task<Rpc<Answer>> task(Exchange& exchange, std::string method, std::string id) override {
+    return tasks_.answer(exchange, std::move(method), std::move(id));
+  }
+
+  bool can_follow(const kernel::Caller& caller, std::string_view uri) const override {
+    return resources_.can_follow(caller, uri);
+  }
+  Task<> follow(kernel::Caller caller, std::string uri, std::function<void()> changed) override {
+    return resources_.follow(std::move(caller), std::move(uri), std::move(changed));
   }
 
  protected:
-  static void offer_value(Completion& completion, std::string known, std::string_view typed) {
-    if (!known.starts_with(typed)) return;
-    ++completion.total;
-    if (completion.values.size() < kCompletions) completion.values.push_back(std::move(known));
+  // What a call of a tool is a call of; nothing where it is none, or none that can be made.
+  struct Meant {
+    std::shared_ptr<const kernel::Operation> operation;
+    Json arguments;
+    CatalogCalls::Options options;
+  };
+  virtual std::optional<Meant> meant(const Tool& tool, const Json& arguments) const = 0;
+  // The same, where it starts something.
+  std::optional<Meant> starter(const Tool& tool, const Json& arguments) const {
+    auto call = meant(tool, arguments);
+    if (call && (!call->operation->starts || call->options.dry_run)) call.reset();
+    return call;
   }
 
   kernel::CallPath& path_;
   Clock& clock_;
   CatalogCalls calls_;
+  CatalogTasks tasks_;
 
  private:
   CatalogResources resources_;
   std::vector<Skill> skills_;
 };
 
+// A product's operations as tools, in the shape that they have now.
 class ProductOffer final : public CatalogOffer {
  public:
   ProductOffer(kernel::CallPath& path, Clock& clock, Random& random, const Library* library,
                const kernel::Product& product)
-      : CatalogOffer(path, clock, random, library, &product), instructions_(product.summary()) {
-    for (const kernel::Operation& operation : product.operations())
-      entries_.push_back({&operation, tool_of(operation)});
-  }
+      : CatalogOffer(path, clock, random, library, product.name()),
+        name_(product.name()),
+        changes_(!path.catalog().is_declared(name_)),
+        instructions_(product.summary()) {}
 
   const std::string& instructions() const override { return instructions_; }
+  Capabilities capabilities() const override { return {.lists_change = changes_}; }
 
-  std::vector<const Tool*> tools(const kernel::Caller& caller) const override {
+  std::vector<std::shared_ptr<const Tool>> tools(const kernel::Caller& caller) const override {
     const Time now = clock_.now();
-    std::vector<const Tool*> shown;
-    for (const Entry& entry : entries_) {
-      if (shown_to(caller, *entry.operation, now)) shown.push_back(&entry.tool);
+    const auto list = this->list();
+    std::vector<std::shared_ptr<const Tool>> shown;
+    for (const Entry& entry : list->entries) {
+      if (shown_to(caller, *entry.operation, now)) shown.emplace_back(list, &entry.tool);
     }
     return shown;
   }
 
-  const Tool* find_tool(const kernel::Caller& caller, std::string_view name) const override {
-    for (const Entry& entry : entries_) {
+  std::shared_ptr<const Tool> find_tool(const kernel::Caller& caller, std::string_view name) const override {
+    const auto list = this->list();
+    for (const Entry& entry : list->entries) {
       const bool meant = entry.tool.name == name || entry.operation->full_name() == name;
-      if (meant && shown_to(caller, *entry.operation, clock_.now())) return &entry.tool;
+      if (meant && shown_to(caller, *entry.operation, clock_.now())) return {list, &entry.tool};
     }
     return nullptr;
   }
 
   Task<Rpc<std::string>> call(Exchange& exchange, const Tool& tool, Json arguments) override {
-    const auto entry = std::ranges::find(entries_, &tool, [](const Entry& each) { return &each.tool; });
-    co_return co_await calls_.call(exchange, entry->operation->full_name(), std::move(arguments), {});
+    std::string name = operation_of(tool);
+    const auto operation = path_.catalog().find(name);
+    if (operation && CatalogTasks::stays(exchange.client(), **operation, arguments))
+      co_return co_await tasks_.stay(exchange, **operation, std::move(arguments), {});
+    co_return co_await calls_.call(exchange, std::move(name), std::move(arguments), {});
+  }
+
+ protected:
+  std::optional<Meant> meant(const Tool& tool, const Json& arguments) const override {
+    auto operation = path_.catalog().find(operation_of(tool));
+    if (!operation) return std::nullopt;
+    return Meant{.operation = *std::move(operation), .arguments = arguments, .options = {}};
   }
 
  private:
@@ -103,27 +145,70 @@ class ProductOffer final : public CatalogOffer {
     const kernel::Operation* operation;
     Tool tool;
   };
-  std::vector<Entry> entries_;
-  std::string instructions_;
+  struct List {
+    std::shared_ptr<const kernel::Product> product;  // shared: it is as old as the list
+    std::vector<Entry> entries;
+  };
+
+  std::string operation_of(const Tool& tool) const {
+    return fmt::format("{}.{}", name_, std::string_view(tool.name).substr(name_.size() + 1));
+  }
+
+  std::shared_ptr<const List> list() const {
+    const std::uint64_t version = path_.catalog().version();
+    const std::scoped_lock lock(mutex_);
+    if (list_ != nullptr && version == listed_) return list_;
+    listed_ = version;
+    for (auto& product : path_.catalog().products()) {
+      if (product->name() != name_ || (list_ != nullptr && list_->product == product)) continue;
+      auto list = std::make_shared<List>();
+      for (const kernel::Operation& operation : product->operations())
+        list->entries.push_back({&operation, tool_of(operation)});
+      list->product = std::move(product);
+      list_ = std::move(list);
+    }
+    return list_;
+  }
+
+  const std::string name_;
+  const bool changes_;
+  const std::string instructions_;
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const List> list_;  // shared with the tools that were given out
+  mutable std::uint64_t listed_ = 0;          // the catalog's version that it is of
 };
 
 class WholeOffer final : public CatalogOffer {
  public:
   WholeOffer(kernel::CallPath& path, Clock& clock, Random& random, const Library* library)
-      : CatalogOffer(path, clock, random, library, nullptr), tools_(path, clock, random, library) {}
+      : CatalogOffer(path, clock, random, library, ""),
+        tools_(path, clock, random, library),
+        instructions_(instructions(path.catalog())) {}
 
-  const std::string& instructions() const override {
-    static const std::string text =
+  const std::string& instructions() const override { return instructions_; }
+  static std::string instructions(const kernel::Catalog& catalog) {
+    std::string text =
         "A whole cloud behind five tools. search says which operations do what you want, describe how one is "
         "called, call and call_many call them, read_docs explains. /mcp/<product> at the same host has a "
         "product's operations as tools of their own.";
+    if (catalog.find("workspace.sign_up"))
+      text +=
+          " Without a key only workspace.sign_up can be called, which makes you a workspace and a key: "
+          "connect "
+          "anew with that as Authorization: Bearer KEY.";
     return text;
   }
-  std::vector<const Tool*> tools(const kernel::Caller&) const override { return tools_.list(); }
-  const Tool* find_tool(const kernel::Caller&, std::string_view name) const override {
+  std::vector<std::shared_ptr<const Tool>> tools(const kernel::Caller&) const override {
+    return tools_.list();
+  }
+  std::shared_ptr<const Tool> find_tool(const kernel::Caller&, std::string_view name) const override {
     return tools_.find(name);
   }
   Task<Rpc<std::string>> call(Exchange& exchange, const Tool& tool, Json arguments) override {
+    if (auto started = starter(tool, arguments);
+        started && CatalogTasks::stays(exchange.client(), *started->operation, started->arguments))
+      co_return co_await tasks_.stay(exchange, *started->operation, std::move(started->arguments),
+                                     std::move(started->options));
     co_return co_await tools_.call(exchange, tool, std::move(arguments));
   }
 
@@ -148,34 +233,44 @@ class WholeOffer final : public CatalogOffer {
     const std::string given = arguments[argument].get<std::string>();
     std::string text;
     if (name == "use") {
-      const auto product =
-          std::ranges::find(path_.catalog().products(), given, [](const auto& each) { return each.name(); });
-      if (product == path_.catalog().products().end())
+      const auto products = path_.catalog().products();
+      const auto product = std::ranges::find(products, given, [](const auto& each) { return each->name(); });
+      if (product == products.end())
         co_return refuse(Code::invalid_params, "arguments.product: no product {}",
                          to_text(Json(given.substr(0, 200))));
-      text = tools_.manual(exchange.caller(), *product);
+      text = tools_.manual(exchange.caller(), **product);
     } else {
       text = tools_.plan(exchange.caller(), given);
     }
     co_return fmt::format(R"("messages":[{{"role":"user","content":{}}}])", text_content(text));
   }
 
-  Rpc<Completion> complete(const kernel::Caller& caller, const Json& ref, const std::string& argument,
-                           const std::string& value) const override {
-    if (ref.value("type", Json()) != "ref/prompt")
-      return CatalogOffer::complete(caller, ref, argument, value);
+  Task<Rpc<Completion>> complete(Exchange& exchange, Completing what) override {
+    if (what.ref.value("type", Json()) != "ref/prompt")
+      co_return co_await CatalogOffer::complete(exchange, std::move(what));
     Completion completion;
-    const Json name = ref.value("name", Json());
+    const Json name = what.ref.value("name", Json());
     if (name != "use" && name != "plan")
-      return refuse(Code::invalid_params, "ref.name: there is no such prompt");
-    if (name != "use" || argument != "product") return completion;
-    for (const kernel::Product& product : path_.catalog().products())
-      offer_value(completion, product.name(), value);
-    return completion;
+      co_return refuse(Code::invalid_params, "ref.name: there is no such prompt");
+    if (name != "use" || what.argument != "product") co_return completion;
+    for (const auto& product : path_.catalog().products()) completion.offer(product->name(), what.typed);
+    co_return completion;
+  }
+
+ protected:
+  std::optional<Meant> meant(const Tool& tool, const Json& arguments) const override {
+    auto call = tools_.meant(tool, arguments);
+    if (!call) return std::nullopt;
+    auto operation = path_.catalog().find(call->operation);
+    if (!operation) return std::nullopt;
+    return Meant{.operation = *std::move(operation),
+                 .arguments = std::move(call->arguments),
+                 .options = std::move(call->options)};
   }
 
  private:
   MetaTools tools_;
+  std::string instructions_;
 };
 
 }  // namespace

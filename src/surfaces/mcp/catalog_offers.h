@@ -17,7 +17,7 @@ class CatalogOffers {
   CatalogOffers(kernel::CallPath& path, Clock& clock, Random& random, const Library* library)
       : path_(path), clock_(clock), random_(random), library_(library) {}
   std::unique_ptr<Offer> whole() const;
-  // `product` is one of the catalog's.
+  // Of the catalog's product of that name, as it stands whenever it is asked.
   std::unique_ptr<Offer> product(const kernel::Product& product) const;
 
  private:

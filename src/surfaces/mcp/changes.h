@@ -11,9 +11,10 @@
 namespace acloud::surfaces::mcp {
 
 struct Change {
-  enum class Of { tools, prompts, resources, resource };
+  // `watched`: a session watches other resources than before; told to nobody but its stream.
+  enum class Of { tools, prompts, resources, resource, watched };
   Of of;
-  std::string uri;  // of a resource
+  std::string uri;  // of a resource; of `watched`, the session's id
 };
 
 class Changes {

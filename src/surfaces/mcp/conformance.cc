@@ -48,15 +48,15 @@ class ConformanceOffer final : public Offer {
   }
   Capabilities capabilities() const override { return {.lists_change = true, .resources_change = true}; }
 
-  std::vector<const Tool*> tools(const kernel::Caller&) const override {
-    std::vector<const Tool*> all;
+  std::vector<std::shared_ptr<const Tool>> tools(const kernel::Caller&) const override {
+    std::vector<std::shared_ptr<const Tool>> all;
     all.reserve(fixtures_.size());
-    for (const Fixture& fixture : fixtures_) all.push_back(&fixture.tool);
+    for (const Fixture& fixture : fixtures_) all.emplace_back(std::shared_ptr<void>(), &fixture.tool);
     return all;
   }
-  const Tool* find_tool(const kernel::Caller&, std::string_view name) const override {
+  std::shared_ptr<const Tool> find_tool(const kernel::Caller&, std::string_view name) const override {
     for (const Fixture& fixture : fixtures_) {
-      if (fixture.tool.name == name) return &fixture.tool;
+      if (fixture.tool.name == name) return {std::shared_ptr<void>(), &fixture.tool};
     }
     return nullptr;
   }
@@ -145,18 +145,13 @@ class ConformanceOffer final : public Offer {
     co_return refuse(Code::invalid_params, "no prompt {}", to_text(Json(name.substr(0, 200))));
   }
 
-  Rpc<Completion> complete(const kernel::Caller&, const Json& ref, const std::string&,
-                           const std::string& value) const override {
-    if (ref.value("type", Json()) == "ref/prompt" &&
-        ref.value("name", Json()) == "test_prompt_with_arguments") {
-      Completion completion;
-      for (const char* known : {"paris", "park", "party", "test"}) {
-        if (std::string_view(known).starts_with(value)) completion.values.emplace_back(known);
-      }
-      completion.total = completion.values.size();
-      return completion;
+  Task<Rpc<Completion>> complete(Exchange&, Completing what) override {
+    Completion completion;
+    if (what.ref.value("type", Json()) == "ref/prompt" &&
+        what.ref.value("name", Json()) == "test_prompt_with_arguments") {
+      for (const char* known : {"paris", "park", "party", "test"}) completion.offer(known, what.typed);
     }
-    return Completion{};
+    co_return completion;
   }
   const std::vector<Skill>& skills() const override { return skills_; }
 

@@ -2,16 +2,14 @@
 // do not read bodies.
 #pragma once
 
+#include "mcp/header_value.h"
 #include "net/http.h"
 #include "surfaces/mcp/offer.h"
 
 namespace acloud::surfaces::mcp {
 
-// A header's value as it is meant: "=?base64?...?=" decoded, anything else as it is.
-// Errors: header_mismatch: no base64.
-Rpc<std::string> header_text(std::string_view value);
-// `text` as a header may carry it.
-std::string header_value(const std::string& text);
+using acloud::mcp::header_text;
+using acloud::mcp::header_value;
 // The field of a request's parameters that Mcp-Name says again; null where `method` has none.
 const char* named_by(std::string_view method);
 // Errors: header_mismatch, naming the header: it is missing, or says something else than the body.

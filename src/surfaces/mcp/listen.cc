@@ -1,12 +1,13 @@
 #include "surfaces/mcp/listen.h"
 
 #include "net/sse.h"
+#include "surfaces/mcp/followers.h"
 
 namespace acloud::surfaces::mcp {
 namespace {
 
 constexpr std::chrono::seconds kSignOfLife{15};
-constexpr std::size_t kUris = 1000;
+constexpr std::size_t kUris = 100;
 
 std::string_view method_of(const Change& change) {
   switch (change.of) {
@@ -18,6 +19,8 @@ std::string_view method_of(const Change& change) {
       return "notifications/resources/list_changed";
     case Change::Of::resource:
       return "notifications/resources/updated";
+    case Change::Of::watched:
+      break;
   }
   return "";
 }
@@ -36,15 +39,19 @@ Task<Result<>> write_event(net::BodyWriter& writer, std::string message) {
   co_return co_await writer.write(bytes);
 }
 
-// Until the client goes away, or there will be no more changes.
-Task<Result<>> tell(Changes::Listener& listener, std::string subscription, net::BodyWriter& writer) {
+// Until the client goes away, or there will be no more changes. `watched` is called where a session watches
+// other resources.
+Task<Result<>> tell(Changes::Listener& listener, std::string subscription, net::BodyWriter& writer,
+                    std::function<void()> watched) {
   for (;;) {
     auto change = co_await async::with_deadline(async::Deadline::after(kSignOfLife), "a change",
                                                 listener.queue().receive());
     if (!change && change.error().code() != ErrorCode::deadline_exceeded)
       co_return std::unexpected(std::move(change).error());
     if (change && !*change) co_return Result<>();
-    if (change) {
+    if (change && (*change)->of == Change::Of::watched) {
+      watched();
+    } else if (change) {
       ACLOUD_CO_CHECK(co_await write_event(writer, to_message(**change, subscription)));
     } else {
       ACLOUD_CO_CHECK(co_await writer.write(": still here\n\n"));
@@ -53,7 +60,7 @@ Task<Result<>> tell(Changes::Listener& listener, std::string subscription, net::
 }
 
 struct Listening {
-  Changes& changes;
+  Source source;
   std::string id;
   Filter filter;
   std::string server;
@@ -73,11 +80,17 @@ std::string acknowledged(const Listening& listening) {
 }
 
 Task<Result<>> run_stand_alone(std::shared_ptr<Listening> listening, net::BodyWriter& writer) {
-  Changes::Listener listener(listening->changes, [filter = &listening->filter](const Change& change) {
-    return filter->wants(change);
-  });
+  const Filter& filter = listening->filter;
+  Changes::Listener listener(listening->source.changes,
+                             [&filter](const Change& change) { return filter.wants(change); });
   ACLOUD_CO_CHECK(co_await write_event(writer, acknowledged(*listening)));
-  if (!listening->filter.empty()) ACLOUD_CO_CHECK(co_await tell(listener, listening->id, writer));
+  if (!filter.empty()) {
+    Followers followers(listening->source.offer, listening->source.caller, listener);
+    followers.follow(filter.uris);
+    const auto told = co_await tell(listener, listening->id, writer, [] {});
+    co_await followers.end();
+    ACLOUD_CO_CHECK(told);
+  }
   const std::string result = fmt::format(
       R"({{"resultType":"complete","_meta":{{"io.modelcontextprotocol/subscriptionId":{},"io.modelcontextprotocol/serverInfo":{}}}}})",
       listening->id, listening->server);
@@ -85,17 +98,23 @@ Task<Result<>> run_stand_alone(std::shared_ptr<Listening> listening, net::BodyWr
 }
 
 struct SessionListening {
-  Changes& changes;
+  Source source;
   std::shared_ptr<Session> session;  // shared with the table of sessions, which may forget it meanwhile
 };
 
 Task<Result<>> run_in_session(std::shared_ptr<SessionListening> listening, net::BodyWriter& writer) {
-  Changes::Listener listener(listening->changes, [session = listening->session.get()](const Change& change) {
-    return change.of != Change::Of::resource || session->watches(change.uri);
+  const Session& session = *listening->session;
+  Changes::Listener listener(listening->source.changes, [&session](const Change& change) {
+    if (change.of == Change::Of::watched) return change.uri == session.id();
+    return change.of != Change::Of::resource || session.watches(change.uri);
   });
   // So that the client knows at once that it is heard.
   ACLOUD_CO_CHECK(co_await writer.write(": listening\n\n"));
-  co_return co_await tell(listener, "", writer);
+  Followers followers(listening->source.offer, listening->source.caller, listener);
+  followers.follow(session.watched());
+  const auto told = co_await tell(listener, "", writer, [&] { followers.follow(session.watched()); });
+  co_await followers.end();
+  co_return told;
 }
 
 }  // namespace
@@ -116,6 +135,8 @@ bool Filter::wants(const Change& change) const {
       return resources;
     case Change::Of::resource:
       return uris.contains(change.uri);
+    case Change::Of::watched:
+      break;
   }
   return false;
 }
@@ -145,8 +166,9 @@ Rpc<Filter> read_filter(const Json& params, const Capabilities& capabilities) {
   return filter;
 }
 
-net::Response listen_stand_alone(Changes& changes, std::string id, Filter filter, std::string server) {
-  auto listening = std::make_shared<Listening>(changes, std::move(id), std::move(filter), std::move(server));
+net::Response listen_stand_alone(Source source, std::string id, Filter filter, std::string server) {
+  auto listening =
+      std::make_shared<Listening>(std::move(source), std::move(id), std::move(filter), std::move(server));
   net::Response response;
   add_event_stream(response.headers);
   // Kept by the response.
@@ -154,8 +176,8 @@ net::Response listen_stand_alone(Changes& changes, std::string id, Filter filter
   return response;
 }
 
-net::Response listen_in_session(Changes& changes, std::shared_ptr<Session> session) {
-  auto listening = std::make_shared<SessionListening>(changes, std::move(session));
+net::Response listen_in_session(Source source, std::shared_ptr<Session> session) {
+  auto listening = std::make_shared<SessionListening>(std::move(source), std::move(session));
   net::Response response;
   add_event_stream(response.headers);
   response.produce = [listening](net::BodyWriter& writer) { return run_in_session(listening, writer); };

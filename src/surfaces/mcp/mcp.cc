@@ -1,6 +1,7 @@
 #include "surfaces/mcp/mcp.h"
 
 #include "base/encoding.h"
+#include "kernel/visitor.h"
 #include "net/sse.h"
 #include "net/text.h"
 #include "surfaces/mcp/catalog_offers.h"
@@ -98,11 +99,12 @@ Mcp::Mcp(Parts parts)
               .dump()),
       seal_(parts_.clock, parts_.random),
       sessions_(parts_.clock, parts_.random),
-      tasks_(parts_.clock, parts_.random, parts_.loops) {
+      tasks_(parts_.clock, parts_.random, parts_.loops,
+             TaskRecords(parts_.database, parts_.instance, parts_.database.kind() != "sqlite")) {
   const CatalogOffers offers(parts_.path, parts_.clock, parts_.random, parts_.library);
   add("/mcp", offers.whole(), nullptr, false);
-  for (const kernel::Product& product : parts_.path.catalog().products())
-    add("/mcp/" + product.name(), offers.product(product), nullptr, false);
+  for (const auto& product : parts_.path.catalog().products())
+    add("/mcp/" + product->name(), offers.product(*product), nullptr, false);
   if (!parts_.conformance) return;
   auto changes = std::make_unique<Changes>();
   auto fixtures = conformance_offer(*changes);
@@ -110,6 +112,11 @@ Mcp::Mcp(Parts parts)
 }
 
 Mcp::~Mcp() = default;
+
+void Mcp::changed(std::string_view product) {
+  const auto address = addresses_.find(fmt::format("/mcp/{}", product));
+  if (address != addresses_.end()) address->second->changes->publish({Change::Of::tools, ""});
+}
 
 void Mcp::set_draining() {
   for (const auto& [path, address] : addresses_) address->changes->close();
@@ -182,7 +189,7 @@ Task<net::Response> Mcp::route(Incoming& incoming) {
   if (incoming.address.open) {
     incoming.caller = {.workspace = "conformance", .principal = "conformance", .key = "", .grants = {}};
   } else {
-    auto caller = co_await parts_.path.identify(presented_key(request.headers));
+    auto caller = co_await parts_.path.identify_or_visit(presented_key(request.headers), request.peer);
     if (!caller) {
       net::Response response =
           refused(traits(caller.error().code()).http_status, Code::invalid_request, caller.error().message());
@@ -197,7 +204,8 @@ Task<net::Response> Mcp::route(Incoming& incoming) {
   }
   if (request.method == "POST") co_return co_await post(incoming);
   const std::string session_id(request.headers.value("mcp-session-id"));
-  if ((request.method == "GET" || request.method == "DELETE") && !session_id.empty()) {
+  const bool streams = request.method != "GET" || !kernel::is_visitor(incoming.caller);
+  if (streams && (request.method == "GET" || request.method == "DELETE") && !session_id.empty()) {
     auto session = sessions_.find(incoming.caller, incoming.address.path, session_id);
     if (session == nullptr) co_return refused(404, Code::invalid_request, "no such session; begin one anew");
     if (request.method == "GET") co_return listen_session(incoming, std::move(session));
@@ -259,13 +267,15 @@ Task<Rpc<net::Response>> Mcp::stand_alone(Incoming& incoming, Message message) {
     co_return refuse(Code::method_not_found, "there is no method {}", message.method);
   if (message.method == "tools/call" && message.params.contains("name") &&
       message.params["name"].is_string()) {
-    const Tool* tool = incoming.address.offer->find_tool(
+    const std::shared_ptr<const Tool> tool = incoming.address.offer->find_tool(
         incoming.caller, message.params["name"].get_ref<const std::string&>());
     if (tool != nullptr) {
       if (auto agree = check_arguments(headers, *tool, message.params); !agree)
         co_return std::unexpected(agree.error());
     }
   }
+  if (message.method == "subscriptions/listen" && kernel::is_visitor(incoming.caller))
+    co_return refuse(Code::invalid_request, "subscriptions/listen: is for those who have a key");
   if (message.method == "subscriptions/listen") co_return listen(incoming, message);
   co_return co_await answer(incoming, std::move(message), *std::move(client), nullptr);
 }
@@ -296,7 +306,7 @@ Task<Rpc<net::Response>> Mcp::in_session(Incoming& incoming, Message message) {
     co_return refuse(Code::method_not_found, "there is no method {}", message.method);
   if (message.method == "logging/setLevel" || message.method == "resources/subscribe" ||
       message.method == "resources/unsubscribe") {
-    ACLOUD_CO_TRY(const Answer done, session_method(*session, message));
+    ACLOUD_CO_TRY(const Answer done, session_method(incoming, *session, message));
     co_return message_response(200, result_message(message.id, finish(Revision::sessions, done, server_)));
   }
   Client client = session->client();
@@ -318,7 +328,7 @@ Rpc<net::Response> Mcp::initialize(Incoming& incoming, const Message& message) {
   return response;
 }
 
-Rpc<Answer> Mcp::session_method(Session& session, const Message& message) {
+Rpc<Answer> Mcp::session_method(Incoming& incoming, Session& session, const Message& message) {
   if (message.method == "logging/setLevel") {
     ACLOUD_TRY(const std::string name, text_param(message.params, "level"));
     const auto level = log_level(name);
@@ -328,11 +338,16 @@ Rpc<Answer> Mcp::session_method(Session& session, const Message& message) {
     return Answer{};
   }
   ACLOUD_TRY(const std::string uri, text_param(message.params, "uri"));
+  Address& address = incoming.address;
   if (message.method == "resources/unsubscribe") {
     session.unsubscribe(uri);
-    return Answer{};
+  } else {
+    if (!address.offer->can_follow(incoming.caller, uri))
+      return refuse_with(no_such_resource(Revision::sessions), "nothing that changes is at this address",
+                         {{"uri", uri}});
+    if (auto taken = session.subscribe(uri); !taken) return std::unexpected(taken.error());
   }
-  if (auto taken = session.subscribe(uri); !taken) return std::unexpected(taken.error());
+  address.changes->publish({Change::Of::watched, session.id()});
   return Answer{};
 }
 
@@ -388,12 +403,17 @@ Task<Rpc<net::Response>> Mcp::answer(Incoming& incoming, Message message, Client
 }
 
 Rpc<net::Response> Mcp::listen(Incoming& incoming, const Message& message) {
-  ACLOUD_TRY(Filter filter, read_filter(message.params, incoming.address.offer->capabilities()));
-  return listen_stand_alone(*incoming.address.changes, message.id, std::move(filter), server_);
+  Source source{*incoming.address.changes, *incoming.address.offer, incoming.caller};
+  ACLOUD_TRY(Filter filter, read_filter(message.params, source.offer.capabilities()));
+  // What is not there, or not for this caller, is not honoured: the acknowledgement says so.
+  std::erase_if(filter.uris,
+                [&source](const std::string& uri) { return !source.offer.can_follow(source.caller, uri); });
+  return listen_stand_alone(std::move(source), message.id, std::move(filter), server_);
 }
 
 net::Response Mcp::listen_session(Incoming& incoming, std::shared_ptr<Session> session) {
-  return listen_in_session(*incoming.address.changes, std::move(session));
+  return listen_in_session({*incoming.address.changes, *incoming.address.offer, incoming.caller},
+                           std::move(session));
 }
 
 }  // namespace acloud::surfaces::mcp

@@ -25,6 +25,8 @@ class Mcp {
     Clock& clock;
     Random& random;
     async::LoopThreads& loops;
+    store::Database& database;
+    std::string instance;              // names this run of the server
     const Library* library;            // null where there is nothing to read
     std::string version;               // of the program
     bool tls = false;                  // the server speaks it itself
@@ -37,6 +39,11 @@ class Mcp {
 
   bool takes(const net::Request& request) const;
   Task<net::Response> handle(net::Request& request);
+  // The tools of `product` are others than before: says so to those who listen. Thread-safe.
+  void changed(std::string_view product);
+  static std::vector<store::Migration> migrations() { return TaskRecords::migrations(); }
+  // What has to be done each second or so.
+  Task<Result<>> maintain() { return tasks_.maintain(); }
   // Ends the streams of changes, so that nothing waits for their clients. Thread-safe.
   void set_draining();
   // Ends what runs as a task. REQUIRES: the calling thread runs no loop; no request comes any more.
@@ -53,7 +60,7 @@ class Mcp {
   Task<Rpc<net::Response>> stand_alone(Incoming& incoming, Message message);
   Task<Rpc<net::Response>> in_session(Incoming& incoming, Message message);
   Rpc<net::Response> initialize(Incoming& incoming, const Message& message);
-  Rpc<Answer> session_method(Session& session, const Message& message);
+  Rpc<Answer> session_method(Incoming& incoming, Session& session, const Message& message);
   Task<Rpc<net::Response>> answer(Incoming& incoming, Message message, Client client,
                                   std::shared_ptr<Session> session);
   Rpc<net::Response> listen(Incoming& incoming, const Message& message);

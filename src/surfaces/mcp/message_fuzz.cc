@@ -4,11 +4,28 @@
 #include "surfaces/mcp/listen.h"
 #include "surfaces/mcp/meta_tools.h"
 #include "surfaces/mcp/methods.h"
+#include "surfaces/mcp/seal.h"
 
 using namespace acloud::surfaces::mcp;
 
+namespace {
+
+// Nobody but the server has the key, so nothing that a stranger makes up can be opened.
+void try_seal(std::string_view text) {
+  static acloud::ManualClock clock;
+  static acloud::SystemRandom random;
+  static const Seal seal(clock, random);
+  acloud::fuzz::require(!seal.open(text, "purpose"), "what was made up is not opened");
+  const std::string sealed = seal.close({{"text", text.size()}}, "purpose");
+  acloud::fuzz::require(seal.open(sealed, "purpose").has_value(), "what was closed is opened");
+  acloud::fuzz::require(text == "purpose" || !seal.open(sealed, text), "another purpose is not this one");
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text = acloud::fuzz::text(data, size);
+  try_seal(text);
   std::string id;
   auto message = parse_message(text, id);
   if (!message) {

@@ -1,5 +1,7 @@
 #include "surfaces/mcp/meta_tools.h"
 
+#include "kernel/visitor.h"
+
 namespace acloud::surfaces::mcp {
 namespace {
 
@@ -52,6 +54,11 @@ struct ReadRequest {
   static constexpr auto schema =
       fields(field("page", &ReadRequest::page, "Left out: which pages there are."));
 };
+
+// Who has no key yet may read of all that a key would let it do.
+bool told_to(const kernel::Caller& caller, const kernel::Operation& operation, Time now) {
+  return shown_to(caller, operation, now) || (kernel::is_visitor(caller) && !operation.operator_only);
+}
 
 OrderedJson describe_operation(const kernel::Operation& operation) {
   OrderedJson examples = OrderedJson::array();
@@ -119,13 +126,13 @@ void MetaTools::add(std::string name, std::string description, kernel::Effect ef
 }
 
 MetaTools::MetaTools(kernel::CallPath& path, Clock& clock, Random& random, const Library* library)
-    : path_(path), clock_(clock), calls_(path, random), library_(library), search_(path.catalog()) {
+    : path_(path), clock_(clock), calls_(path, random), library_(library) {
   using enum kernel::Effect;
   add<SearchRequest>("search", "Find the operations of this cloud that do what you want, the best first.",
                      read, &MetaTools::search);
   add<DescribeRequest>("describe", "Show how an operation is called: its request, reply and examples.", read,
                        &MetaTools::describe);
-  add<CallRequest>("call", "Call an operation.", external, &MetaTools::call_one);
+  add<CallRequest>("call", "Call an operation.", external, nullptr);
   add<CallManyRequest>("call_many",
                        "Call several operations, one after another. In arguments {\"$result\":\"/0/id\"} "
                        "stands for field id of the "
@@ -134,32 +141,56 @@ MetaTools::MetaTools(kernel::CallPath& path, Clock& clock, Random& random, const
   add<ReadRequest>("read_docs", "Read a page of the documentation or a skill.", read, &MetaTools::read_docs);
 }
 
-std::vector<const Tool*> MetaTools::list() const {
-  std::vector<const Tool*> tools;
+std::vector<std::shared_ptr<const Tool>> MetaTools::list() const {
+  std::vector<std::shared_ptr<const Tool>> tools;
   tools.reserve(entries_.size());
-  for (const Entry& entry : entries_) tools.push_back(&entry.tool);
+  for (const Entry& entry : entries_) tools.emplace_back(std::shared_ptr<void>(), &entry.tool);
   return tools;
 }
 
-const Tool* MetaTools::find(std::string_view name) const {
+std::shared_ptr<const Tool> MetaTools::find(std::string_view name) const {
   const auto found = std::ranges::find(
       entries_, name, [](const Entry& entry) -> std::string_view { return entry.tool.name; });
-  return found == entries_.end() ? nullptr : &found->tool;
+  if (found == entries_.end()) return nullptr;
+  return {std::shared_ptr<void>(), &found->tool};
 }
 
 Task<std::string> MetaTools::call(Exchange& exchange, const Tool& tool, Json arguments) {
   const auto entry = std::ranges::find(entries_, &tool, [](const Entry& each) { return &each.tool; });
+  if (entry->run == nullptr) co_return co_await call_one(exchange, std::move(arguments));
   const auto reply = co_await (this->*entry->run)(exchange, std::move(arguments));
   co_return reply ? structured_result(*reply) : error_result(reply.error());
 }
 
-std::vector<const kernel::Operation*> MetaTools::best(const kernel::Caller& caller, std::string_view query,
-                                                      std::size_t limit) const {
+std::shared_ptr<const Search> MetaTools::index() const {
+  const std::uint64_t version = path_.catalog().version();
+  const std::scoped_lock lock(mutex_);
+  if (search_ == nullptr || searched_ != version) {
+    search_ = std::make_shared<const Search>(path_.catalog());
+    searched_ = version;
+  }
+  return search_;
+}
+
+std::optional<MetaTools::Meant> MetaTools::meant(const Tool& tool, const Json& arguments) const {
+  if (tool.name != "call") return std::nullopt;
+  auto request = decode<CallRequest>(arguments);
+  if (!request) return std::nullopt;
+  return Meant{
+      .operation = std::move(request->operation),
+      .arguments = std::move(request->arguments),
+      .options = {.dry_run = request->dry_run, .idempotency_key = request->idempotency_key.value_or("")}};
+}
+
+std::vector<std::shared_ptr<const kernel::Operation>> MetaTools::best(const kernel::Caller& caller,
+                                                                      std::string_view query,
+                                                                      std::size_t limit) const {
   const Time now = clock_.now();
-  std::vector<const kernel::Operation*> operations;
-  for (const Search::Found& found : search_.find(query)) {
+  std::vector<std::shared_ptr<const kernel::Operation>> operations;
+  const auto index = this->index();
+  for (const Search::Found& found : index->find(query)) {
     if (operations.size() == limit) break;
-    if (shown_to(caller, *found.operation, now)) operations.push_back(found.operation);
+    if (told_to(caller, *found.operation, now)) operations.push_back(found.operation);
   }
   return operations;
 }
@@ -167,14 +198,13 @@ std::vector<const kernel::Operation*> MetaTools::best(const kernel::Caller& call
 Task<Result<std::string>> MetaTools::search(Exchange& exchange, Json arguments) {
   ACLOUD_CO_TRY(const SearchRequest request, decode<SearchRequest>(arguments));
   OrderedJson operations = OrderedJson::array();
-  for (const auto* operation :
+  for (const auto& operation :
        best(exchange.caller(), request.query, static_cast<std::size_t>(request.limit)))
     operations.push_back(summarize(*operation));
   OrderedJson reply{{"operations", std::move(operations)}};
   if (reply["operations"].empty()) {
     OrderedJson products = OrderedJson::object();
-    for (const kernel::Product& product : path_.catalog().products())
-      products[product.name()] = product.summary();
+    for (const auto& product : path_.catalog().products()) products[product->name()] = product->summary();
     reply["products"] = std::move(products);
   }
   co_return reply.dump();
@@ -183,27 +213,30 @@ Task<Result<std::string>> MetaTools::search(Exchange& exchange, Json arguments) 
 Task<Result<std::string>> MetaTools::describe(Exchange& exchange, Json arguments) {
   ACLOUD_CO_TRY(const DescribeRequest request, decode<DescribeRequest>(arguments));
   const Time now = clock_.now();
-  for (const kernel::Product& product : path_.catalog().products()) {
-    if (product.name() != request.operation) continue;
+  for (const auto& product : path_.catalog().products()) {
+    if (product->name() != request.operation) continue;
     OrderedJson operations = OrderedJson::array();
-    for (const kernel::Operation& operation : product.operations()) {
-      if (shown_to(exchange.caller(), operation, now)) operations.push_back(summarize(operation));
+    for (const kernel::Operation& operation : product->operations()) {
+      if (told_to(exchange.caller(), operation, now)) operations.push_back(summarize(operation));
     }
     const OrderedJson reply{
-        {"product", product.name()}, {"summary", product.summary()}, {"operations", std::move(operations)}};
+        {"product", product->name()}, {"summary", product->summary()}, {"operations", std::move(operations)}};
     co_return reply.dump();
   }
-  ACLOUD_CO_TRY(const kernel::Operation* operation, path_.catalog().find(request.operation));
-  if (!shown_to(exchange.caller(), *operation, now))
+  ACLOUD_CO_TRY(const std::shared_ptr<const kernel::Operation> operation,
+                path_.catalog().find(request.operation));
+  if (!told_to(exchange.caller(), *operation, now))
     co_return fail(ErrorCode::permission_denied, "this key is not granted {}", request.operation);
   co_return describe_operation(*operation).dump();
 }
 
-Task<Result<std::string>> MetaTools::call_one(Exchange& exchange, Json arguments) {
-  ACLOUD_CO_TRY(CallRequest request, decode<CallRequest>(arguments));
-  co_return co_await calls_.run(
-      exchange, std::move(request.operation), std::move(request.arguments),
-      {.dry_run = request.dry_run, .idempotency_key = request.idempotency_key.value_or("")});
+// Members of a result, as the operation has them: one that gives content gives it here too.
+Task<std::string> MetaTools::call_one(Exchange& exchange, Json arguments) {
+  auto request = decode<CallRequest>(arguments);
+  if (!request) co_return error_result(request.error());
+  co_return co_await calls_.call(
+      exchange, std::move(request->operation), std::move(request->arguments),
+      {.dry_run = request->dry_run, .idempotency_key = request->idempotency_key.value_or("")});
 }
 
 Task<Result<std::string>> MetaTools::call_many(Exchange& exchange, Json arguments) {
@@ -274,7 +307,7 @@ std::string MetaTools::manual(const kernel::Caller& caller, const kernel::Produc
 
 std::string MetaTools::plan(const kernel::Caller& caller, const std::string& goal) const {
   std::string text = fmt::format("Goal: {}\n\nThese operations of the cloud come nearest:\n", goal);
-  for (const auto* operation : best(caller, goal, 8))
+  for (const auto& operation : best(caller, goal, 8))
     text +=
         fmt::format("- {} ({}): {}\n", operation->full_name(), field_line(*operation), operation->summary);
   return text +

@@ -73,9 +73,9 @@ Task<Rpc<Answer>> Methods::dispatch(const std::string& method, Json& params, Exc
   if (method == "prompts/get") co_return co_await prompt(params, exchange);
   if (method == "resources/read") co_return co_await read(params, exchange);
   if (method == "server/discover") co_return discover();
-  if (method == "completion/complete") co_return complete(params, exchange);
+  if (method == "completion/complete") co_return co_await complete(params, exchange);
   if (method == "ping") co_return Answer{};
-  if (method.starts_with("tasks/")) co_return task(method, params, exchange);
+  if (method.starts_with("tasks/")) co_return co_await task(method, params, exchange);
   if (method == "skills/get") co_return get_skill(offer_.skills(), params);
   if (method == "resources/directory/read") co_return read_directory(offer_.skills(), params);
   co_return list(method, params, exchange);
@@ -87,7 +87,7 @@ Rpc<Answer> Methods::list(const std::string& method, const Json& params, const E
   Rpc<std::string> members = refuse(Code::method_not_found, "there is no method {}", method);
   if (method == "tools/list") {
     std::vector<std::string> listings;
-    for (const Tool* tool : offer_.tools(caller)) listings.push_back(tool->listing);
+    for (const auto& tool : offer_.tools(caller)) listings.push_back(tool->listing);
     members = page("tools", listings, params);
   } else if (method == "resources/list") {
     std::vector<std::string> all = offer_.resources(caller);
@@ -131,30 +131,39 @@ Rpc<Answer> Methods::discover() const {
   return Answer{.members = text.substr(1, text.size() - 2), .cacheable = true};
 }
 
-Rpc<Answer> Methods::task(const std::string& method, const Json& params, const Exchange& exchange) {
+Task<Rpc<Answer>> Methods::task(const std::string& method, const Json& params, Exchange& exchange) {
   if (!exchange.client().has_extension(kTasks))
-    return refuse_with(Code::missing_capability,
-                       "tasks are for clients that declare the extension " + std::string(kTasks),
-                       {{"requiredCapabilities", {{"extensions", {{kTasks, OrderedJson::object()}}}}}});
-  ACLOUD_TRY(const std::string id, text_param(params, "taskId"));
-  if (method == "tasks/get") return tasks_.get(exchange.caller(), id);
-  if (method == "tasks/cancel") return tasks_.cancel(exchange.caller(), id);
-  if (!exchange.client().input_responses.is_object())
-    return refuse(Code::invalid_params, "inputResponses: is missing");
-  return tasks_.update(exchange.caller(), id, exchange.client().input_responses);
+    co_return refuse_with(Code::missing_capability,
+                          "tasks are for clients that declare the extension " + std::string(kTasks),
+                          {{"requiredCapabilities", {{"extensions", {{kTasks, OrderedJson::object()}}}}}});
+  ACLOUD_CO_TRY(const std::string id, text_param(params, "taskId"));
+  if (method == "tasks/update" && !exchange.client().input_responses.is_object())
+    co_return refuse(Code::invalid_params, "inputResponses: is missing");
+  if (!Tasks::is_id(id)) co_return co_await offer_.task(exchange, method, id);
+  if (method == "tasks/get") co_return co_await tasks_.get(exchange.caller(), id);
+  if (method == "tasks/cancel") co_return co_await tasks_.cancel(exchange.caller(), id);
+  co_return co_await tasks_.update(exchange.caller(), id, exchange.client().input_responses);
 }
 
-Rpc<Answer> Methods::complete(const Json& params, const Exchange& exchange) const {
+Task<Rpc<Answer>> Methods::complete(const Json& params, Exchange& exchange) {
   const auto argument = params.find("argument");
   const auto ref = params.find("ref");
   if (argument == params.end() || !argument->is_object() || ref == params.end() || !ref->is_object())
-    return refuse(Code::invalid_params, "ref and argument: must be objects");
-  ACLOUD_TRY(const std::string name, text_param(*argument, "name"));
-  ACLOUD_TRY(const std::string value, text_param(*argument, "value"));
-  ACLOUD_TRY(const Completion found, offer_.complete(exchange.caller(), *ref, name, value));
+    co_return refuse(Code::invalid_params, "ref and argument: must be objects");
+  Offer::Completing what{.ref = *ref, .argument = {}, .typed = {}};
+  ACLOUD_CO_TRY(what.argument, text_param(*argument, "name"));
+  ACLOUD_CO_TRY(what.typed, text_param(*argument, "value"));
+  if (const auto context = params.find("context"); context != params.end()) {
+    if (!context->is_object()) co_return refuse(Code::invalid_params, "context: must be an object");
+    what.known = context->value("arguments", Json::object());
+    if (!what.known.is_object() ||
+        !std::ranges::all_of(what.known, [](const Json& value) { return value.is_string(); }))
+      co_return refuse(Code::invalid_params, "context.arguments: must be an object of texts");
+  }
+  ACLOUD_CO_TRY(const Completion found, co_await offer_.complete(exchange, std::move(what)));
   const OrderedJson completion{
       {"values", found.values}, {"total", found.total}, {"hasMore", found.total > found.values.size()}};
-  return Answer{.members = R"("completion":)" + completion.dump()};
+  co_return Answer{.members = R"("completion":)" + completion.dump()};
 }
 
 Task<Rpc<Answer>> Methods::call(Json& params, Exchange& exchange) {
@@ -162,14 +171,16 @@ Task<Rpc<Answer>> Methods::call(Json& params, Exchange& exchange) {
   Json arguments = Json::object();
   if (const auto given = params.find("arguments"); given != params.end()) arguments = std::move(*given);
   if (!arguments.is_object()) co_return refuse(Code::invalid_params, "arguments: must be an object");
-  const Tool* tool = offer_.find_tool(exchange.caller(), name);
+  const std::shared_ptr<const Tool> tool = offer_.find_tool(exchange.caller(), name);
   if (tool == nullptr)
     co_return refuse(Code::invalid_params,
                      "no tool {} here for this key; tools/list names those that there are",
                      to_text(Json(name.substr(0, 200))));
   const bool may_be_task = exchange.client().has_extension(kTasks);
+  if (may_be_task && offer_.starts(*tool, arguments))
+    co_return co_await offer_.start(exchange, *tool, std::move(arguments));
   if (tool->tasks != TaskSupport::none && may_be_task)
-    co_return co_await tasks_.call(offer_, *tool, exchange, std::move(arguments));
+    co_return co_await tasks_.call(offer_, tool, exchange, std::move(arguments));
   if (tool->tasks == TaskSupport::required)
     co_return refuse_with(Code::missing_capability,
                           name + " is for clients that declare the extension " + std::string(kTasks),
@@ -202,7 +213,8 @@ Task<Rpc<Answer>> Methods::read(const Json& params, Exchange& exchange) {
     }
     co_return std::unexpected(std::move(error));
   }
-  co_return Answer{.members = R"("contents":)" + *contents, .cacheable = true};
+  const bool passing = offer_.capabilities().resources_change && offer_.can_follow(exchange.caller(), uri);
+  co_return Answer{.members = R"("contents":)" + *contents, .cacheable = true, .passing = passing};
 }
 
 }  // namespace acloud::surfaces::mcp

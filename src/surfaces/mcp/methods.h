@@ -30,8 +30,8 @@ class Methods {
   Task<Rpc<Answer>> dispatch(const std::string& method, Json& params, Exchange& exchange);
   Rpc<Answer> list(const std::string& method, const Json& params, const Exchange& exchange);
   Rpc<Answer> discover() const;
-  Rpc<Answer> task(const std::string& method, const Json& params, const Exchange& exchange);
-  Rpc<Answer> complete(const Json& params, const Exchange& exchange) const;
+  Task<Rpc<Answer>> task(const std::string& method, const Json& params, Exchange& exchange);
+  Task<Rpc<Answer>> complete(const Json& params, Exchange& exchange);
   Task<Rpc<Answer>> call(Json& params, Exchange& exchange);
   Task<Rpc<Answer>> prompt(Json& params, Exchange& exchange);
   Task<Rpc<Answer>> read(const Json& params, Exchange& exchange);

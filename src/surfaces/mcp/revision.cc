@@ -86,8 +86,8 @@ std::string finish(Revision revision, const Answer& answer, std::string_view ser
                                                           : "task";
     text += "\",";
     if (answer.cacheable) {
-      text +=
-          fmt::format(R"("ttlMs":{},"cacheScope":"{}",)", kFreshForMs, answer.shared ? "public" : "private");
+      text += fmt::format(R"("ttlMs":{},"cacheScope":"{}",)", answer.passing ? 0 : kFreshForMs,
+                          answer.shared ? "public" : "private");
     }
     text += fmt::format(R"("_meta":{{"io.modelcontextprotocol/serverInfo":{}}})", server);
     if (!answer.members.empty()) text += ',';

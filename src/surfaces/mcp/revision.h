@@ -16,11 +16,6 @@ namespace acloud::surfaces::mcp {
 
 enum class Revision { stateless, sessions };
 
-inline constexpr std::string_view kStateless = "2026-07-28";
-inline constexpr std::string_view kSessions = "2025-11-25";
-// Answered too where a client begins a session with it: what differs from 2025-11-25 is not used here.
-inline constexpr std::string_view kSessionsBefore = "2025-06-18";
-
 inline constexpr std::string_view kTasks = "io.modelcontextprotocol/tasks";
 inline constexpr std::string_view kSkills = "io.modelcontextprotocol/skills";
 
@@ -58,6 +53,7 @@ struct Answer {
   Kind kind = Kind::complete;
   std::string members;     // of the result, as JSON text without the braces: "\"tools\":[]"; "" for none
   bool cacheable = false;  // lists, and what is read
+  bool passing = false;    // may be another a moment later
   bool shared = false;     // the same for every caller
 };
 

@@ -81,8 +81,8 @@ std::vector<std::string> search_words(std::string_view text) {
 }
 
 Search::Search(const kernel::Catalog& catalog) {
-  for (const kernel::Product& product : catalog.products()) {
-    for (const kernel::Operation& operation : product.operations()) add(product, operation);
+  for (const auto& product : catalog.products()) {
+    for (const kernel::Operation& operation : product->operations()) add(*product, {product, &operation});
   }
   for (const Document& document : documents_) {
     mean_length_ += document.length / static_cast<double>(documents_.size());
@@ -90,22 +90,22 @@ Search::Search(const kernel::Catalog& catalog) {
   }
 }
 
-void Search::add(const kernel::Product& product, const kernel::Operation& operation) {
-  Document document{.operation = &operation, .weights = {}};
+void Search::add(const kernel::Product& product, std::shared_ptr<const kernel::Operation> operation) {
+  Document document{.operation = operation, .weights = {}};
   const auto take = [&document](std::string_view text, double weight) {
     for (std::string& word : search_words(text)) {
       document.weights[std::move(word)] += weight;
       document.length += weight;
     }
   };
-  take(operation.name, kOfName);
-  take(operation.keywords, kOfKeywords);
-  take(operation.product, kOfProduct);
-  take(operation.summary, kOfSummary);
-  take(operation.description, kOfText);
+  take(operation->name, kOfName);
+  take(operation->keywords, kOfKeywords);
+  take(operation->product, kOfProduct);
+  take(operation->summary, kOfSummary);
+  take(operation->description, kOfText);
   take(product.summary(), kOfFields);
-  for (const kernel::OperationExample& example : operation.examples) take(example.summary, kOfText);
-  for (const auto& [name, field] : operation.request["properties"].items()) {
+  for (const kernel::OperationExample& example : operation->examples) take(example.summary, kOfText);
+  for (const auto& [name, field] : operation->request["properties"].items()) {
     take(name, kOfFields);
     take(field.value("description", ""), kOfFields);
   }

@@ -17,21 +17,22 @@ namespace acloud::surfaces::mcp {
 class Search {
  public:
   struct Found {
-    const kernel::Operation* operation;
+    std::shared_ptr<const kernel::Operation> operation;
     double score;
   };
 
+  // Of the catalog as it stands.
   explicit Search(const kernel::Catalog& catalog);
   // The best first; none whose score is zero. Equal ones stand in the order of the catalog.
   std::vector<Found> find(std::string_view request) const;
 
  private:
   struct Document {
-    const kernel::Operation* operation;
+    std::shared_ptr<const kernel::Operation> operation;
     std::map<std::string, double, std::less<>> weights;  // of each word
     double length = 0;
   };
-  void add(const kernel::Product& product, const kernel::Operation& operation);
+  void add(const kernel::Product& product, std::shared_ptr<const kernel::Operation> operation);
 
   std::vector<Document> documents_;
   std::map<std::string, std::size_t, std::less<>> holders_;  // how many documents have a word

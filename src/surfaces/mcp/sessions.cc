@@ -1,9 +1,11 @@
 #include "surfaces/mcp/sessions.h"
 
+#include "kernel/visitor.h"
+
 namespace acloud::surfaces::mcp {
 namespace {
 
-constexpr std::size_t kWatchedMost = 1000;
+constexpr std::size_t kWatchedMost = 100;
 constexpr std::size_t kUriBytes = 4096;
 
 std::string owner_of(const kernel::Caller& caller, std::string_view address) {
@@ -43,6 +45,11 @@ void Session::unsubscribe(const std::string& uri) {
 bool Session::watches(const std::string& uri) const {
   const std::lock_guard lock(mutex_);
   return watched_.contains(uri);
+}
+
+std::set<std::string> Session::watched() const {
+  const std::lock_guard lock(mutex_);
+  return watched_;
 }
 
 async::OneShot<Session::Reply> Session::expect(const std::string& id) {
@@ -92,7 +99,9 @@ std::shared_ptr<Session> Sessions::create(const kernel::Caller& caller, std::str
   auto session = std::make_shared<Session>("mcp_" + random_.hex(16), std::move(capabilities));
   const std::lock_guard lock(mutex_);
   sweep();
-  entries_[session->id()] = {session, owner_of(caller, address), clock_.instant()};
+  const bool visits = kernel::is_visitor(caller);
+  if (visits) make_room_for_visitor();
+  entries_[session->id()] = {session, owner_of(caller, address), clock_.instant(), visits};
   return session;
 }
 
@@ -126,6 +135,17 @@ void Sessions::sweep() {
   std::erase_if(entries_, [now](const auto& entry) { return now - entry.second.used > kIdle; });
   if (entries_.size() < kMost) return;
   entries_.erase(std::ranges::min_element(entries_, {}, [](const auto& entry) { return entry.second.used; }));
+}
+
+void Sessions::make_room_for_visitor() {
+  const auto is_visitor = [](const auto& entry) { return entry.second.is_visitor; };
+  if (std::cmp_less(std::ranges::count_if(entries_, is_visitor), kMostOfVisitors)) return;
+  auto oldest = entries_.end();
+  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+    if (is_visitor(*entry) && (oldest == entries_.end() || entry->second.used < oldest->second.used))
+      oldest = entry;
+  }
+  entries_.erase(oldest);
 }
 
 }  // namespace acloud::surfaces::mcp

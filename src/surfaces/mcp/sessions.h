@@ -35,6 +35,7 @@ class Session {
   Rpc<> subscribe(const std::string& uri);
   void unsubscribe(const std::string& uri);
   bool watches(const std::string& uri) const;
+  std::set<std::string> watched() const;
 
   // A question of the server's is on its way under `id`, JSON text.
   async::OneShot<Reply> expect(const std::string& id);
@@ -61,6 +62,7 @@ class Session {
 class Sessions {
  public:
   static constexpr std::size_t kMost = 10'000;
+  static constexpr std::size_t kMostOfVisitors = 500;  // so that strangers push out nobody but strangers
   static constexpr std::chrono::minutes kIdle{60};
 
   Sessions(Clock& clock, Random& random) : clock_(clock), random_(random) {}
@@ -77,8 +79,10 @@ class Sessions {
     std::shared_ptr<Session> session;  // shared with the requests under way, which may outlive the session
     std::string owner;
     Instant used;
+    bool is_visitor;
   };
   void sweep();
+  void make_room_for_visitor();
 
   Clock& clock_;
   Random& random_;

@@ -28,15 +28,16 @@ class Ports {
   static bool takes(const net::Request& request);
   Task<net::Response> handle(net::Request& request);
 
- private:
-  // A port, as a request names it.
+  // A port, as a request names it: nothing of it is checked yet, but that it is named.
   struct Asked {
     std::string sandbox;
     std::string port;
-    std::string target;
+    std::string target;  // begins with '/' where the request's own does
     std::string prefix;  // of the path, before `target`; "" where the whole host is the port's
   };
   static std::optional<Asked> parse(const net::Request& request);
+
+ private:
   Task<Result<net::Response>> pass(net::Request& request, const Asked& asked, const std::string& request_id);
 
   kernel::CallPath& path_;

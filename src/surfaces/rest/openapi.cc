@@ -80,6 +80,7 @@ OrderedJson describe(const kernel::Operation& operation) {
   OrderedJson entry = {
       {"operationId", operation.full_name()}, {"tags", {operation.product}}, {"summary", operation.summary}};
   if (!operation.description.empty()) entry["description"] = operation.description;
+  if (operation.keyless) entry["security"] = OrderedJson::array();
   if (!parameters.empty()) entry["parameters"] = std::move(parameters);
   entry["requestBody"] = {{"required", true}, {"content", std::move(request)}};
   entry["responses"] = {{"200", {{"description", "Done."}, {"content", std::move(reply)}}},
@@ -95,10 +96,10 @@ OrderedJson describe(const kernel::Operation& operation) {
 OrderedJson openapi(const kernel::Catalog& catalog, std::string_view version) {
   OrderedJson paths = OrderedJson::object();
   OrderedJson tags = OrderedJson::array();
-  for (const kernel::Product& product : catalog.products()) {
-    tags.push_back({{"name", product.name()}, {"description", product.summary()}});
-    for (const kernel::Operation& operation : product.operations()) {
-      paths[fmt::format("/api/{}/{}", product.name(), operation.name)] = describe(operation);
+  for (const auto& product : catalog.products()) {
+    tags.push_back({{"name", product->name()}, {"description", product->summary()}});
+    for (const kernel::Operation& operation : product->operations()) {
+      paths[fmt::format("/api/{}/{}", product->name(), operation.name)] = describe(operation);
     }
   }
   return {{"openapi", "3.1.0"},

@@ -102,25 +102,35 @@ net::Response wrong_method(const net::Request& request, const std::string& allow
 }
 
 Rest::Rest(kernel::CallPath& path, Metrics& metrics, Clock& clock, Random& random, std::string_view version)
-    : path_(path),
-      metrics_(metrics),
-      clock_(clock),
-      random_(random),
-      catalog_json_(path.catalog().describe(version).dump()),
-      catalog_etag_('"' + to_hex(sha256(catalog_json_)) + '"'),
-      openapi_json_(openapi(path.catalog(), version).dump()),
-      openapi_etag_('"' + to_hex(sha256(openapi_json_)) + '"') {}
+    : path_(path), metrics_(metrics), clock_(clock), random_(random), version_(version) {
+  documents();
+}
 
-net::Response Rest::document(const net::Request& request, const std::string& text,
-                             const std::string& etag) const {
+std::shared_ptr<const Rest::Documents> Rest::documents() {
+  const auto of = [](const OrderedJson& json) {
+    std::string text = json.dump();
+    std::string etag = '"' + to_hex(sha256(text)) + '"';
+    return Document{std::move(text), std::move(etag)};
+  };
+  const kernel::Catalog& catalog = path_.catalog();
+  const std::uint64_t version = catalog.version();
+  const std::scoped_lock lock(mutex_);
+  if (documents_ == nullptr || documents_->version != version) {
+    documents_ = std::make_shared<const Documents>(
+        Documents{version, of(catalog.describe(version_)), of(openapi(catalog, version_))});
+  }
+  return documents_;
+}
+
+net::Response Rest::answer(const net::Request& request, const Document& document) {
   net::Response response{.status = 200};
-  response.headers.add("etag", etag);
-  if (request.headers.value("if-none-match") == etag) {
+  response.headers.add("etag", document.etag);
+  if (request.headers.value("if-none-match") == document.etag) {
     response.status = 304;
     return response;
   }
   response.headers.add("content-type", std::string(kJson));
-  response.body = text;
+  response.body = document.text;
   return response;
 }
 
@@ -148,8 +158,8 @@ Task<net::Response> Rest::route(net::Request& request) {
         "");
   }
   if (request.method != "GET" && request.method != "HEAD") co_return wrong_method(request, "GET");
-  if (path == "/api") co_return document(request, catalog_json_, catalog_etag_);
-  if (path == "/openapi.json") co_return document(request, openapi_json_, openapi_etag_);
+  if (path == "/api") co_return answer(request, documents()->catalog);
+  if (path == "/openapi.json") co_return answer(request, documents()->openapi);
   if (path == "/metrics") co_return text_response(200, "text/plain; version=0.0.4", metrics_.render());
   if (path == "/readyz" && draining_) co_return text_response(503, "text/plain", "draining\n");
   co_return text_response(200, "text/plain", "ok\n");
@@ -177,8 +187,9 @@ Task<net::Response> Rest::call(net::Request& request, std::string operation) {
 
 Task<Result<net::Response>> Rest::try_call(net::Request& request, std::string operation,
                                            std::string request_id) {
-  ACLOUD_CO_TRY(kernel::Caller caller, co_await path_.identify(presented_key(request.headers)));
-  ACLOUD_CO_TRY(const kernel::Operation* declared, path_.catalog().find(operation));
+  ACLOUD_CO_TRY(kernel::Caller caller,
+                co_await path_.identify_for(operation, presented_key(request.headers), request.peer));
+  ACLOUD_CO_TRY(const std::shared_ptr<const kernel::Operation> declared, path_.catalog().find(operation));
   kernel::Call call{.request_id = std::move(request_id), .operation = std::move(operation)};
   call.idempotency_key = request.headers.value("idempotency-key");
   call.dry_run = request.headers.has_token("prefer", "dry-run");

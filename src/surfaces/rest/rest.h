@@ -8,6 +8,8 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
+#include <mutex>
 #include <string>
 
 #include "kernel/call_path.h"
@@ -39,14 +41,24 @@ class Rest {
   Task<Result<>> fill_arguments(net::Request& request, const kernel::Operation& operation,
                                 kernel::Call& call);
   net::Response stream(kernel::Caller caller, kernel::Call call);
-  net::Response document(const net::Request& request, const std::string& text, const std::string& etag) const;
+  // What describes the catalog, made anew where that has changed.
+  struct Document {
+    std::string text, etag;
+  };
+  struct Documents {
+    std::uint64_t version;
+    Document catalog, openapi;
+  };
+  std::shared_ptr<const Documents> documents();
+  static net::Response answer(const net::Request& request, const Document& document);
 
   kernel::CallPath& path_;
   Metrics& metrics_;
   Clock& clock_;
   Random& random_;
-  std::string catalog_json_, catalog_etag_;
-  std::string openapi_json_, openapi_etag_;
+  const std::string version_;
+  std::mutex mutex_;
+  std::shared_ptr<const Documents> documents_;  // shared with the requests that are under way
   std::atomic<bool> draining_{false};
 };
 

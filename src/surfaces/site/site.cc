@@ -99,7 +99,8 @@ Result<net::Response> Site::route(const net::Request& request) {
                 api_catalog(origin), kVary);
   }
   if (path == kCard) {
-    net::Response card = text("application/json", mcp_server_card(origin, parts_.version), kVary);
+    net::Response card = text(
+        "application/json", mcp_server_card(origin, parts_.version, !takes_sign_ups(parts_.catalog)), kVary);
     card.headers.add("access-control-allow-origin", "*");
     return card;
   }
@@ -119,7 +120,7 @@ net::Response Site::home(const net::Request& request, const std::string& origin)
       break;
     }
     case Form::markdown:
-      response = text(kMarkdown, home_markdown(origin), kVary);
+      response = text(kMarkdown, home_markdown(parts_.catalog, origin), kVary);
       break;
     case Form::text:
       response = text(kText, one_line(origin) + "\n", kVary);

@@ -30,11 +30,10 @@ std::string begin_llms(const kernel::Catalog& catalog, const std::string& origin
       "`POST {}/api/PRODUCT/OPERATION` with JSON. Each needs `Authorization: Bearer KEY`; whoever runs this "
       "cloud gives keys.\n",
       kWhat, one_line(origin), origin, origin);
-  if (const auto sign_up = catalog.find("workspace.sign_up")) {
+  if (takes_sign_ups(catalog)) {
     text += fmt::format(
-        "\nNo key yet? `curl -sS {}/api/workspace/sign_up -d '{{\"name\":\"YOUR-NAME\"}}'` makes you a "
-        "workspace "
-        "with a small budget and gives its key, once. No key is needed for this call.\n",
+        "\nNo key yet? `curl -sS {}/api/workspace/sign_up -d '{{\"name\":\"my-agent\"}}'` makes you a "
+        "workspace with a small budget and gives its key, once. No key is needed for this call.\n",
         origin);
   }
   return text;
@@ -44,18 +43,24 @@ std::string begin_llms(const kernel::Catalog& catalog, const std::string& origin
 
 std::string one_line(const std::string& origin) { return "npx skills add " + origin; }
 
-std::string home_markdown(const std::string& origin) {
-  return fmt::format(
+bool takes_sign_ups(const kernel::Catalog& catalog) { return catalog.find("workspace.sign_up").has_value(); }
+
+std::string home_markdown(const kernel::Catalog& catalog, const std::string& origin) {
+  std::string text = fmt::format(
       "# acloud\n\n```sh\n{}\n```\n\n{}\n\n- [What there is, for models]({}/llms.txt)\n- "
       "[Documentation]({}/docs)\n"
       "- [OpenAPI]({}/openapi.json)\n- MCP: {}/mcp\n",
       one_line(origin), kWhat, origin, origin, origin, origin);
+  if (takes_sign_ups(catalog))
+    text += fmt::format("- A workspace and a key of your own, without a key: POST {}/api/workspace/sign_up\n",
+                        origin);
+  return text;
 }
 
 std::string llms_txt(const kernel::Catalog& catalog, const std::vector<Page>& pages,
                      const std::string& origin) {
   std::string text = begin_llms(catalog, origin) + "\n## Products\n\n";
-  for (const kernel::Product& product : catalog.products()) {
+  for (const kernel::Product& product : catalog.declared()) {
     text += fmt::format("- [{}]({}/.well-known/skills/{}/SKILL.md): {}\n", product.name(), origin,
                         skills::skill_name(product.name()), product.summary());
   }
@@ -92,10 +97,10 @@ std::string api_catalog(const std::string& origin) {
   return OrderedJson{{"linkset", OrderedJson::array({rest, mcp, skills})}}.dump();
 }
 
-std::string mcp_server_card(const std::string& origin, const std::string& version) {
+std::string mcp_server_card(const std::string& origin, const std::string& version, bool key_needed) {
   const OrderedJson key = {{"name", "Authorization"},
                            {"description", "Bearer and an API key of this cloud."},
-                           {"isRequired", true},
+                           {"isRequired", key_needed},
                            {"isSecret", true}};
   const OrderedJson remote = {{"type", "streamable-http"},
                               {"url", origin + "/mcp"},

@@ -191,10 +191,10 @@ std::string ExampleForms::json() const {
 }
 
 std::string ExampleForms::curl() const {
-  return fmt::format(
-      "curl -sS --fail-with-body \"$ACLOUD_URL/api/{}/{}\" -H \"Authorization: Bearer $ACLOUD_API_KEY\" \\\n"
-      "  -d {}",
-      operation_.product, operation_.name, json_word(request_));
+  return fmt::format("curl -sS --fail-with-body \"$ACLOUD_URL/api/{}/{}\"{} \\\n  -d {}", operation_.product,
+                     operation_.name,
+                     operation_.keyless ? "" : " -H \"Authorization: Bearer $ACLOUD_API_KEY\"",
+                     json_word(request_));
 }
 
 std::string ExampleForms::cli() const {

@@ -106,7 +106,21 @@ std::string failures() {
   return text;
 }
 
-std::string calling(std::string_view product) {
+// Where an agent may make itself a key, it is told so where it is told that it needs one.
+std::string without_key(const kernel::Catalog& catalog) {
+  if (!catalog.find("workspace.sign_up")) return "";
+  return fmt::format(
+      R"text(
+No key? This makes a workspace with a small budget and gives its key, once: keep it. It is called without a key, over MCP too.
+
+```sh
+export ACLOUD_API_KEY="$(curl -sS --fail-with-body "{}/api/workspace/sign_up" -d '{{"name":"my-agent"}}' | jq -r .key)"
+```
+)text",
+      kOriginMark);
+}
+
+std::string calling(std::string_view product, const std::string& sign_up) {
   return fmt::format(
       R"(## Calling it
 
@@ -114,7 +128,7 @@ std::string calling(std::string_view product) {
 export ACLOUD_URL={0}
 export ACLOUD_API_KEY="${{ACLOUD_API_KEY:?ask whoever runs this cloud for a key}}"
 ```
-
+{2}
 | with | a call of OPERATION is |
 | --- | --- |
 | curl | `curl -sS --fail-with-body "$ACLOUD_URL/api/{1}/OPERATION" -H "Authorization: Bearer $ACLOUD_API_KEY" -d '{{"field":"value"}}'` |
@@ -123,15 +137,17 @@ export ACLOUD_API_KEY="${{ACLOUD_API_KEY:?ask whoever runs this cloud for a key}
 
 An operation that changes something takes the header `Idempotency-Key: TEXT` (`--idempotency-key`), after which a repetition within a day gives the first reply again, and `Prefer: dry-run` (`--dry-run`), which shows what would happen. Lists give `items` and, where there is more, `next_cursor` for the next call's `cursor`.
 )",
-      kOriginMark, product);
+      kOriginMark, product, sign_up);
 }
 
 std::string operation_table(const kernel::Product& product) {
   std::string text = "## Operations\n\n| operation | effect | does |\n| --- | --- | --- |\n";
   for (const kernel::Operation& operation : product.operations()) {
+    const std::string_view who = operation.operator_only ? ", for operators"
+                                 : operation.keyless     ? ", without a key"
+                                                         : "";
     text += fmt::format("| [`{0}`](references/{0}.md) | {1}{2} | {3} |\n", operation.name,
-                        schema::Codec<kernel::Effect>::name(operation.effect),
-                        operation.operator_only ? ", for operators" : "", operation.summary);
+                        schema::Codec<kernel::Effect>::name(operation.effect), who, operation.summary);
   }
   return text +
          "\nThe page behind each name has its fields, its reply and examples: read it before the first "
@@ -206,6 +222,7 @@ std::string reference(const kernel::Operation& operation, const std::string& set
   if (!operation.description.empty()) text += '\n' + operation.description + '\n';
   text += fmt::format("\nEffect: {}.", schema::Codec<kernel::Effect>::name(operation.effect));
   if (operation.operator_only) text += " For those who answer for the whole cloud alone.";
+  if (operation.keyless) text += " For those who have no key: it is called without one.";
   if (operation.streams)
     text += " Streams: with `Accept: text/event-stream` events come while it runs, then `result` or `error`.";
   if (!operation.body_in.empty()) {
@@ -224,7 +241,8 @@ std::string reference(const kernel::Operation& operation, const std::string& set
   return text + examples_of(operation, set_up);
 }
 
-Skill write_product(const kernel::Product& product, const Parts& page, std::string_view version) {
+Skill write_product(const kernel::Product& product, const Parts& page, const std::string& sign_up,
+                    std::string_view version) {
   const std::string use = page.use.empty()
                               ? fmt::format("Use it for whatever concerns {} in this cloud.", product.name())
                               : page.use;
@@ -232,7 +250,7 @@ Skill write_product(const kernel::Product& product, const Parts& page, std::stri
                             product.name(), version);
   std::string text = fenced(skill.frontmatter) + fmt::format("# {}\n\n{}\n\n", skill.name, product.summary());
   if (!page.text.empty()) text += page.text + "\n\n";
-  text += calling(product.name()) + '\n' + operation_table(product) + '\n' + failures();
+  text += calling(product.name(), sign_up) + '\n' + operation_table(product) + '\n' + failures();
   skill.files.push_back({"SKILL.md", std::move(text)});
   for (const kernel::Operation& operation : product.operations()) {
     skill.files.push_back(
@@ -245,11 +263,11 @@ Skill write_whole(const kernel::Catalog& catalog, const Parts& page, std::string
   Skill skill = begin_skill("acloud", shorten(page.use), "", version);
   std::string text = fenced(skill.frontmatter) + "# acloud\n\n" + page.text +
                      "\n\n## Products\n\n| product | skill | is |\n| --- | --- | --- |\n";
-  for (const kernel::Product& product : catalog.products()) {
+  for (const kernel::Product& product : catalog.declared()) {
     text +=
         fmt::format("| {} | `{}` | {} |\n", product.name(), skill_name(product.name()), product.summary());
   }
-  text += '\n' + calling("PRODUCT") + '\n' + failures();
+  text += '\n' + calling("PRODUCT", without_key(catalog)) + '\n' + failures();
   skill.files.push_back({"SKILL.md", std::move(text)});
   return skill;
 }
@@ -265,8 +283,8 @@ std::string skill_name(std::string_view product) {
 std::vector<Skill> write_skills(const kernel::Catalog& catalog, std::span<const EmbeddedText> pages,
                                 std::string_view version) {
   std::vector<Skill> skills{write_whole(catalog, page_of(pages, "acloud"), version)};
-  for (const kernel::Product& product : catalog.products()) {
-    skills.push_back(write_product(product, page_of(pages, product.name()), version));
+  for (const kernel::Product& product : catalog.declared()) {
+    skills.push_back(write_product(product, page_of(pages, product.name()), without_key(catalog), version));
   }
   return skills;
 }

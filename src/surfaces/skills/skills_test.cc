@@ -45,7 +45,7 @@ class SkillsTest : public ::testing::Test {
     catalog_.add("cat", "Cats.");
   }
   static net::Request get(std::string target) { return {.target = std::move(target)}; }
-  const kernel::Operation& feed() const { return catalog_.products().front().operations().front(); }
+  const kernel::Operation& feed() const { return catalog_.declared().front().operations().front(); }
 
   Kennel kennel_;
   kernel::Catalog catalog_;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -382,6 +383,30 @@ class Init {
 };
 
 }  // namespace
+
+// Everything else that was open is not for a jail.
+Result<> close_all_but(std::vector<int> kept) {
+  std::ranges::sort(kept);
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int stream = 0; stream < 3; ++stream) {
+    if (null < 0 || ::dup2(null, stream) < 0) return fail_errno(errno, "cannot let go of the streams");
+  }
+  unsigned from = 3;
+  for (const int fd : kept) {
+    if (static_cast<unsigned>(fd) > from) ::close_range(from, static_cast<unsigned>(fd) - 1, 0);
+    from = std::max(from, static_cast<unsigned>(fd) + 1);
+  }
+  ::close_range(from, ~0u, 0);
+  return {};
+}
+
+Result<> say_hello(const InitParts& init, std::uint32_t first) {
+  ACLOUD_TRY(const Fd root, open_file(AT_FDCWD, "/", O_PATH | O_DIRECTORY));
+  const Fd self(open_pidfd(::getpid()));
+  if (!self) return fail_errno(errno, "cannot open init");
+  const std::array fds{root.get(), self.get(), init.written.get()};
+  return send(init.control.get(), encode(Hello{first}), fds);
+}
 
 void run_init(InitParts parts) { Init(std::move(parts)).run(); }
 

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "sandbox/jail/fd.h"
@@ -23,8 +24,8 @@ namespace acloud::sandbox::jail {
 struct InitParts {
   Fd control;                // to the server that made the jail
   Fd listener;               // where later servers connect
-  Fd user_namespace;         // the inner one
-  Fd proc;                   // a /proc that may be written
+  Fd user_namespace;         // the inner one; empty: programs stay in init's own
+  Fd proc;                   // a /proc; one that may be written, where user_namespace is there
   Fd written;                // the root's upper folder, for servers to come
   std::optional<Fd> cgroup;  // the jail's group in v2
   Limits limits;
@@ -33,6 +34,10 @@ struct InitParts {
   const Filter* filter = nullptr;  // for each program
 };
 
+// Closes every descriptor but these, and lets go of the streams.
+Result<> close_all_but(std::vector<int> kept);
+// Tells the server that the jail is there. `first`: the host's number for root inside.
+Result<> say_hello(const InitParts& parts, std::uint32_t first);
 // Serves until the end of the jail.
 [[noreturn]] void run_init(InitParts parts);
 

@@ -134,10 +134,11 @@ Error execute(const Command& command) {
 }
 
 Result<> prepare(const Launch& launch) {
-  ACLOUD_CHECK(become_first_to_go(launch.proc));
+  const bool enters = launch.user_namespace >= 0;
+  if (enters) ACLOUD_CHECK(become_first_to_go(launch.proc));
   ACLOUD_CHECK(arrange_streams(launch));
   ACLOUD_CHECK(set_resource_limits(*launch.limits));
-  if (::setns(launch.user_namespace, CLONE_NEWUSER) != 0)
+  if (enters && ::setns(launch.user_namespace, CLONE_NEWUSER) != 0)
     return fail_errno(errno, "cannot enter the user namespace");
 
   ACLOUD_CHECK(load_filter(*launch.filter));

@@ -13,8 +13,8 @@ struct Launch {
   const Command* command = nullptr;
   int input = -1, output = -1, error = -1;  // become 0, 1 and 2; -1: /dev/null
   bool controlling_terminal = false;        // `input` is a terminal to be ours
-  int user_namespace = -1;
-  int proc = -1;  // a /proc that may be written
+  int user_namespace = -1;                  // to be entered; -1: the caller's own is the one
+  int proc = -1;                            // a /proc that may be written, where there is one to be entered
   bool has_groups = true;
   const Limits* limits = nullptr;
   const Filter* filter = nullptr;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstdint>
 
@@ -18,11 +19,18 @@ constexpr std::uint64_t kKept = bit(CAP_CHOWN) | bit(CAP_DAC_OVERRIDE) | bit(CAP
                                 bit(CAP_KILL) | bit(CAP_SETGID) | bit(CAP_SETUID) |
                                 bit(CAP_NET_BIND_SERVICE) | bit(CAP_SYS_CHROOT);
 
+constexpr std::array kKeptNames{"CAP_CHOWN",     "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID",
+                                "CAP_KILL",      "CAP_SETGID",       "CAP_SETUID", "CAP_NET_BIND_SERVICE",
+                                "CAP_SYS_CHROOT"};
+static_assert(std::popcount(kKept) == kKeptNames.size());
+
 Result<> limit_to(std::uint64_t kept) {
   for (int capability = 0; capability < 64; ++capability) {
     if (kept & bit(capability)) continue;
-    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) continue;
-    if (errno == EINVAL) break;  // beyond the last that this kernel has
+    // Dropped before, perhaps by one who could: dropping it again would need CAP_SETPCAP.
+    const int held = ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+    if (held < 0) break;  // beyond the last that this kernel has
+    if (held == 0 || ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) continue;
     return fail_errno(errno, "cannot drop a capability");
   }
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
@@ -37,6 +45,7 @@ Result<> limit_to(std::uint64_t kept) {
 
 }  // namespace
 
+std::span<const char* const> kept_names() { return kKeptNames; }
 Result<> drop_to_kept() { return limit_to(kKept); }
 Result<> drop_all_capabilities() { return limit_to(0); }
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -251,6 +252,12 @@ Result<> Cgroups::remove(const std::string& id) const {
   if (!unified_.empty()) {
     const Result<> killed = write(unified_ + "/" + id + "/cgroup.kill", "1");  // from Linux 5.14
     (void)killed;  // the group may be gone; if it is not, rmdir says so
+  } else {
+    // Without v2 one by one, until a later try finds none: they are dying, and can't have children elsewhere.
+    for (const std::string& parent : parents()) {
+      std::ifstream members(parent + "/" + id + "/cgroup.procs");
+      for (pid_t pid = 0; members >> pid;) ::kill(pid, SIGKILL);
+    }
   }
   for (const std::string& parent : parents()) {
     if (!remove_tree(parent + "/" + id))

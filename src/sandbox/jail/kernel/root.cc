@@ -221,25 +221,47 @@ Result<Workshop> make_workshop(const std::string& folder, bool privileged) {
   return workshop;
 }
 
-Result<Entered> enter_root(const Workshop& workshop, const Spec& spec, const RootParts& parts) {
+std::span<const char* const> masked_in_proc() { return kMasked; }
+
+namespace {
+
+// The overlay, with all places in it that something is mounted on, and the host's /usr.
+Result<Built> build_base(const Workshop& workshop, const Spec& spec, const RootParts& parts) {
   if (::chdir(workshop.folder.c_str()) != 0) return fail_errno(errno, "cannot enter the workshop");
-  ACLOUD_TRY(const Fd root, mount_overlay(workshop, spec, parts));
-  Entered entered;
-  ACLOUD_TRY(entered.written, open_file(parts.disk, "upper", O_PATH | O_DIRECTORY));
+  Built built;
+  ACLOUD_TRY(built.root, mount_overlay(workshop, spec, parts));
+  ACLOUD_TRY(built.written, open_file(parts.disk, "upper", O_PATH | O_DIRECTORY));
+  const int root = built.root.get();
   {
     // What is missing in the root is made by, and belongs to, root inside: the overlay can't store others.
     const ActAs owner(parts.users.first, parts.users.first);
     for (const Bind& bind : spec.binds) {
       struct stat status{};
       if (::stat(bind.source.c_str(), &status) != 0) continue;
-      ACLOUD_TRY(const Fd target, find_target(root.get(), bind.target, S_ISDIR(status.st_mode)));
+      ACLOUD_TRY(const Fd target, find_target(root, bind.target, S_ISDIR(status.st_mode)));
     }
     for (const char* path : {"/usr", "/dev", "/proc", "/sys"}) {
-      ACLOUD_TRY(const Fd target, find_target(root.get(), path, true));
+      ACLOUD_TRY(const Fd target, find_target(root, path, true));
     }
-    ACLOUD_CHECK(write_names(spec, root.get()));
+    ACLOUD_CHECK(write_names(spec, root));
   }
-  if (spec.image.host_usr) ACLOUD_CHECK(mount_usr(workshop, parts, root.get()));
+  if (spec.image.host_usr) ACLOUD_CHECK(mount_usr(workshop, parts, root));
+  return built;
+}
+
+}  // namespace
+
+Result<Built> build_root(const Workshop& workshop, const Spec& spec, const RootParts& parts) {
+  ACLOUD_TRY(Built built, build_base(workshop, spec, parts));
+  for (const Bind& bind : spec.binds) ACLOUD_CHECK(mount_bind(bind, built.root.get()));
+  return built;
+}
+
+Result<Entered> enter_root(const Workshop& workshop, const Spec& spec, const RootParts& parts) {
+  ACLOUD_TRY(Built built, build_base(workshop, spec, parts));
+  const Fd root = std::move(built.root);
+  Entered entered;
+  entered.written = std::move(built.written);
   ACLOUD_CHECK(mount_devices(workshop, parts, root.get()));
   ACLOUD_TRY(entered.proc, mount_proc(root.get()));
   for (const Bind& bind : spec.binds) ACLOUD_CHECK(mount_bind(bind, root.get()));

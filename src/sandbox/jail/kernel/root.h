@@ -6,6 +6,7 @@
 // itself.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "base/error.h"
@@ -30,6 +31,16 @@ struct RootParts {
   int user_namespace = -1;  // the inner one
   Users users;
 };
+
+// The root as a tree of mounts in the calling process's own mount namespace, for a container's runtime to
+// enter: without /dev and /proc, which the runtime mounts.
+struct Built {
+  Fd root;     // O_PATH
+  Fd written;  // O_PATH: the overlay's upper folder
+};
+Result<Built> build_root(const Workshop& workshop, const Spec& spec, const RootParts& parts);
+// What of /proc is covered, by its names there.
+std::span<const char* const> masked_in_proc();
 
 struct Entered {
   Fd proc;     // a mount of the jail's /proc that is attached nowhere and may be written, for init

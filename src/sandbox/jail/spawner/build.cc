@@ -56,22 +56,6 @@ Result<> give_up_rights(const Common& common, const Users& users) {
   return {};
 }
 
-// Everything else that the spawner had open is not for a jail.
-Result<> close_all_but(std::vector<int> kept) {
-  std::ranges::sort(kept);
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  for (int stream = 0; stream < 3; ++stream) {
-    if (null < 0 || ::dup2(null, stream) < 0) return fail_errno(errno, "cannot let go of the streams");
-  }
-  unsigned from = 3;
-  for (const int fd : kept) {
-    if (static_cast<unsigned>(fd) > from) ::close_range(from, static_cast<unsigned>(fd) - 1, 0);
-    from = std::max(from, static_cast<unsigned>(fd) + 1);
-  }
-  ::close_range(from, ~0u, 0);
-  return {};
-}
-
 Result<InitParts> make(const Common& common, const Spec& spec, Parts& parts) {
   ::setsid();
   ACLOUD_CHECK(enter_namespaces(common, spec, parts));
@@ -91,14 +75,6 @@ Result<InitParts> make(const Common& common, const Spec& spec, Parts& parts) {
   init.has_groups = common.privileged;
   init.filter = &common.filters.program;
   return init;
-}
-
-Result<> say_hello(const InitParts& init, std::uint32_t first) {
-  ACLOUD_TRY(const Fd root, open_file(AT_FDCWD, "/", O_PATH | O_DIRECTORY));
-  const Fd self(open_pidfd(::getpid()));
-  if (!self) return fail_errno(errno, "cannot open init");
-  const std::array fds{root.get(), self.get(), init.written.get()};
-  return send(init.control.get(), encode(Hello{first}), fds);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "sandbox/jail/kernel/root.h"
 #include "sandbox/jail/kernel/seccomp.h"
 #include "sandbox/jail/kernel/users.h"
+#include "sandbox/jail/oci/runtime.h"
 #include "sandbox/jail/spec.h"
 
 namespace acloud::sandbox::jail {
@@ -19,6 +20,7 @@ struct Common {
   bool privileged = true;
   std::uint32_t user = 0;  // the host's number for the spawner's user
   bool landlock = false;
+  std::optional<Runtime> runtime;  // makes containers; without one jails are our own work
 };
 
 // The host's number for root inside.

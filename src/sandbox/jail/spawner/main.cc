@@ -1,5 +1,6 @@
 // The spawner as a program: static and small, since every jail's init is a fork of it. It is a part of the
-// server's own file, and is started with its socket to the server as standard input.
+// server's own file, and is started with its socket to the server as standard input. In containers it is
+// init, too.
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -7,13 +8,15 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "sandbox/jail/init/contained.h"
 #include "sandbox/jail/kernel/syscalls.h"
 #include "sandbox/jail/protocol.h"
 #include "sandbox/jail/spawner/spawner.h"
 
-int main() {
+int main(int count, char** arguments) {
   using namespace acloud::sandbox::jail;
   ::signal(SIGPIPE, SIG_IGN);
+  if (count == 2 && std::string_view(arguments[1]) == "init") return run_contained_init();
   Fd server(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
   const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   ::dup2(null.get(), STDIN_FILENO);

@@ -14,6 +14,7 @@
 #include <filesystem>
 
 #include "sandbox/jail/kernel/syscalls.h"
+#include "sandbox/jail/oci/container.h"
 #include "sandbox/jail/record.h"
 
 namespace acloud::sandbox::jail {
@@ -58,10 +59,22 @@ void Spawner::run() {
       found->second.init.get() == fd ? init_ended(id) : hear_verdict(id);
     }
     std::erase_if(work_, [&](Work& work) { return advance(work); });
+    if (common_.runtime) reap_orphans();
     if (count == 0 && refilling) refill();
   }
   // Still under the folder's lock: the next spawner's groups are not taken away.
   common_.cgroups.remove_parents();
+}
+
+// Inits of containers, whose parent was the runtime. Builders are left to those who await them.
+void Spawner::reap_orphans() {
+  siginfo_t ended{};
+  while (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid > 0) {
+    const pid_t pid = ended.si_pid;
+    if (std::ranges::any_of(jails_, [&](const auto& entry) { return entry.second.pid == pid; })) return;
+    ::waitpid(pid, nullptr, 0);
+    ended = {};
+  }
 }
 
 void Spawner::watch(int fd) {
@@ -121,7 +134,11 @@ Result<> Spawner::begin(const Spec& spec, Fd& reply) {
                 {}};
     ACLOUD_CHECK(write_record(folder, {first_id(common_, prepared.users), jail.slot, spec.limits}));
     ACLOUD_TRY(parts.listener, bind_socket(folder));
-    ACLOUD_CHECK(common_.cgroups.make(spec.id, spec.limits, parts.users.init));
+    Limits limits = spec.limits;
+    // A runtime takes more to make a container than some jails may have; see build_container().
+    if (common_.runtime) limits.memory_bytes = limits.processes = 0;
+    const std::uint32_t init_user = common_.runtime ? parts.users.first : parts.users.init;
+    ACLOUD_CHECK(common_.cgroups.make(spec.id, limits, init_user));
     parts.control = Fd(::fcntl(reply.get(), F_DUPFD_CLOEXEC, 3));
     return launch(spec, std::move(parts), jail);
   }();
@@ -147,14 +164,19 @@ Result<> Spawner::launch(const Spec& spec, Parts parts, Jail& jail) {
   ACLOUD_TRY(const std::optional<Fd> group, common_.cgroups.open_unified(spec.id));
   int pidfd = -1;
   clone_args arguments{};
-  arguments.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD;
+  arguments.flags = CLONE_NEWNS | CLONE_PIDFD;
+  if (!common_.runtime) arguments.flags |= CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
   arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
-  if (group) {
+  if (group && !common_.runtime) {
     arguments.flags |= CLONE_INTO_CGROUP;
     arguments.cgroup = static_cast<std::uint64_t>(group->get());
   }
   jail.pid = clone3(arguments);
+  if (jail.pid == 0 && common_.runtime) {
+    build_container(common_, spec, {fmt::format("{}/{}", folder_, kInstalledInit), jail_folder(spec.id)},
+                    std::move(parts), std::move(verdict));
+  }
   if (jail.pid == 0) build_jail(common_, spec, std::move(parts), std::move(verdict));
   if (jail.pid < 0) return fail_errno(errno, "cannot start a jail's init");
   jail.init = Fd(pidfd);
@@ -187,6 +209,8 @@ void Spawner::init_ended(const std::string& id) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, jail.init.get(), nullptr);
   if (jail.pid > 0) ::waitpid(jail.pid, nullptr, 0);
   jail.pid = -1;
+  // That was the builder: init is found by its socket.
+  if (common_.runtime) unwatch(jail.init);
 }
 
 // --- orders -------------------------------------------------------------------------------------------

@@ -64,6 +64,7 @@ class Spawner {
   Result<> launch(const Spec& spec, Parts parts, Jail& jail);
   void take_order(Received& message);
   void hear_verdict(const std::string& id);
+  void reap_orphans();
   void init_ended(const std::string& id);
   // True when it is done, and answered.
   bool advance(Work& work);

@@ -19,6 +19,7 @@
 #include "sandbox/jail/kernel/landlock.h"
 #include "sandbox/jail/kernel/network.h"
 #include "sandbox/jail/kernel/syscalls.h"
+#include "sandbox/jail/oci/container.h"
 #include "sandbox/jail/record.h"
 #include "sandbox/jail/spawner/spawner.h"
 
@@ -97,6 +98,19 @@ class Findings {
   std::vector<Feature> features_;
 };
 
+// Containers' inits become our children when the runtime that made them has ended.
+Result<> prepare_runtime(const std::string& name, const std::string& folder, Common& common) {
+  if (!common.privileged) {
+    return fail(ErrorCode::precondition_failed, "isolation \"oci:{}\" needs a server that runs as root",
+                name);
+  }
+  ACLOUD_CHECK(install_init(folder));
+  ACLOUD_TRY(common.runtime, find_runtime(name));
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+    return fail_errno(errno, "cannot look after containers");
+  return {};
+}
+
 std::vector<Feature> look_around(const Common& common, const Disks& disks, const std::string& why_no_disk,
                                  bool uptime_hidden) {
   Findings found;
@@ -124,6 +138,12 @@ std::vector<Feature> look_around(const Common& common, const Disks& disks, const
   const int version = landlock_version();
   found.add("landlock", version > 0,
             version ? fmt::format("version {}", version) : "the kernel has none, or it is not enabled");
+  const bool apart = !common.runtime;
+  found.add(
+      "init", apart,
+      apart
+          ? "process 1 is a user outside of the programs' user namespace"
+          : "a container has one user namespace, so process 1 is its root; he can't be traced or signalled");
   found.add("time", uptime_hidden,
             uptime_hidden ? "a time namespace hides the host's uptime" : "no time namespace");
   return found.take();
@@ -174,8 +194,10 @@ Result<Spawner> Spawner::start(const Start& start, Fd server) {
     ACLOUD_TRY(common.filters, make_filters());
     if (privileged) common.cgroups = Cgroups::find(cgroup_name(folder));
     disks = find_disks(folder, privileged, why_no_disk);
+    if (!start.runtime.empty()) ACLOUD_CHECK(prepare_runtime(start.runtime, folder, common));
     return {};
   }();
+  if (common.runtime) report.kind = fmt::format("oci:{} ({})", common.runtime->name, common.runtime->version);
   report.available = ready.has_value();
   if (!ready) report.problem = ready.error().message();
   Spawner spawner(std::move(common), std::move(disks), folder, std::move(server), std::move(lock));

@@ -60,8 +60,18 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, error);
 }
 
-Jails::Jails(const std::string& folder, bool as_root) {
-  auto host = Host::start({folder, 2, as_root});
+std::string name_of(Kind kind) {
+  return kind == Kind::root ? "AsRoot" : kind == Kind::user ? "AsUser" : "ByRuntime";
+}
+
+std::string why_not(Kind kind, const Jails* jails) {
+  if (kind != Kind::user && !is_root()) return "needs root";
+  if (kind == Kind::oci && ::access("/usr/bin/crun", X_OK) != 0) return "there is no crun";
+  return jails == nullptr || jails->host().report().available ? "" : jails->host().report().problem;
+}
+
+Jails::Jails(const std::string& folder, Kind kind) {
+  auto host = Host::start({folder, 2, kind != Kind::user, kind == Kind::oci ? "crun" : ""});
   if (!host) throw std::runtime_error(host.error().message());
   host_ = *std::move(host);
 }

@@ -27,14 +27,18 @@ class TemporaryFolder {
   std::string path_;
 };
 
+// The ways of making jails.
+enum class Kind { root, user, oci };
+std::string name_of(Kind kind);
+
 class Jails {
  public:
   // The Host's folder may be one that an earlier Jails has left.
-  explicit Jails(const std::string& folder, bool as_root = true);
+  explicit Jails(const std::string& folder, Kind kind = Kind::root);
   // Destroys what is left.
   ~Jails();
 
-  Host& host() { return *host_; }
+  Host& host() const { return *host_; }
   // As kill -9 of a server: its jails go on.
   void abandon();
 
@@ -65,5 +69,7 @@ async::Deadline soon();
 // Reads from `fd` until its end, or until `text` has come, for at most ten seconds.
 std::string read_all(int fd, const std::string& until = {});
 bool is_root();
+// Why jails of this kind can't be had here; empty where they can.
+std::string why_not(Kind kind, const Jails* jails);
 
 }  // namespace acloud::sandbox::jail

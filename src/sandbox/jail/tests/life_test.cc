@@ -13,12 +13,15 @@ namespace acloud::sandbox::jail {
 namespace {
 
 // Both ways of making jails, where the machine has both.
-class Life : public testing::TestWithParam<bool> {
+class Life : public testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
-    if (GetParam() && !is_root()) GTEST_SKIP() << "needs root";
+    if (const std::string lacks = why_not(GetParam(), nullptr); !lacks.empty()) GTEST_SKIP() << lacks;
     jails_ = std::make_unique<Jails>(folder_.path(), GetParam());
-    if (!jails_->host().report().available) GTEST_SKIP() << jails_->host().report().problem;
+    const std::string lacks = why_not(GetParam(), jails_.get());
+    // There it works, or the test says so.
+    if (GetParam() == Kind::oci) ASSERT_EQ(lacks, "");
+    if (!lacks.empty()) GTEST_SKIP() << lacks;
   }
   Jails& jails() { return *jails_; }
   void restart_server() {
@@ -29,8 +32,8 @@ class Life : public testing::TestWithParam<bool> {
   TemporaryFolder folder_;
   std::unique_ptr<Jails> jails_;
 };
-INSTANTIATE_TEST_SUITE_P(Jail, Life, testing::Values(true, false),
-                         [](const auto& param) { return param.param ? "AsRoot" : "AsUser"; });
+INSTANTIATE_TEST_SUITE_P(Jail, Life, testing::Values(Kind::root, Kind::user, Kind::oci),
+                         [](const auto& param) { return name_of(param.param); });
 
 TEST_P(Life, RunsAProgramAndSaysHowItEnded) {
   const auto jail = jails().create();
@@ -136,8 +139,8 @@ TEST_P(Life, FreezesAndThaws) {
 }
 
 // A server that makes a jail with one program running and one ended, says "ready", and waits to be killed.
-[[noreturn]] void be_a_server(const std::string& folder, bool as_root, int say) {
-  Jails jails(folder, as_root);
+[[noreturn]] void be_a_server(const std::string& folder, Kind kind, int say) {
+  Jails jails(folder, kind);
   const auto jail = jails.create({.id = "lasting", .image = {}, .limits = {}, .binds = {}});
   const auto running =
       jails.start(*jail, bash("read line; for i in $(seq 20000); do echo $line $i; done; exit 5"));

@@ -1,8 +1,8 @@
-#include "surfaces/mcp/protocol.h"
+#include "mcp/protocol.h"
 
 #include "base/encoding.h"
 
-namespace acloud::surfaces::mcp {
+namespace acloud::mcp {
 namespace {
 
 constexpr std::size_t kIdBytes = 512;
@@ -120,4 +120,4 @@ std::string request_message(std::string_view id, std::string_view method, std::s
   return text += '}';
 }
 
-}  // namespace acloud::surfaces::mcp
+}  // namespace acloud::mcp
