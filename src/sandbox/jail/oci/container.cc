@@ -70,6 +70,7 @@ Result<> become_runtime(const Running& running, std::vector<std::string> argumen
     return fail_errno(errno, "cannot arrange the runtime's streams");
   ::close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   std::string path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
