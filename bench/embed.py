@@ -9,8 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from engine.embed_test import compare, sentences  # noqa: E402: lies beside the tests
+TESTS = Path(__file__).resolve().parent.parent / "tests"
+sys.path[:0] = [str(TESTS), str(TESTS / "engine")]
+from embed_test import compare, sentences  # noqa: E402: lies beside the tests
 from support.server import Server  # noqa: E402
 
 ROUNDS = 5

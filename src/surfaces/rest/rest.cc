@@ -102,9 +102,7 @@ net::Response wrong_method(const net::Request& request, const std::string& allow
 }
 
 Rest::Rest(kernel::CallPath& path, Metrics& metrics, Clock& clock, Random& random, std::string_view version)
-    : path_(path), metrics_(metrics), clock_(clock), random_(random), version_(version) {
-  documents();
-}
+    : path_(path), metrics_(metrics), clock_(clock), random_(random), version_(version) {}
 
 std::shared_ptr<const Rest::Documents> Rest::documents() {
   const auto of = [](const OrderedJson& json) {

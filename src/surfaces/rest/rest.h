@@ -49,6 +49,8 @@ class Rest {
     std::uint64_t version;
     Document catalog, openapi;
   };
+  // Made when they are first asked for, and where the catalog has changed: that takes longer than all else of
+  // a start.
   std::shared_ptr<const Documents> documents();
   static net::Response answer(const net::Request& request, const Document& document);
 
