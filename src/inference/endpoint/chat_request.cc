@@ -230,6 +230,11 @@ Result<EmbedCall> read_embed_call(std::string_view body_text) {
   if (!format.is_null() && format != "float" && format != "base64")
     return wrong("encoding_format", "float or base64", format);
   call.base64 = format == "base64";
+  const Json& dimensions = at(body, "dimensions");
+  if (!dimensions.is_null()) {
+    if (!dimensions.is_number_integer()) return wrong("dimensions", "a whole number", dimensions);
+    call.dimensions = dimensions.get<std::int64_t>();
+  }
   const Json& input = at(body, "input");
   if (input.is_string()) {
     call.inputs.push_back(input.get<std::string>());

@@ -23,7 +23,8 @@ Result<ChatCall> read_chat_call(std::string_view body, const SamplingDefaults& d
 struct EmbedCall {
   std::string model;
   std::vector<std::string> inputs;
-  bool base64 = false;  // the numbers as bytes
+  bool base64 = false;                     // the numbers as bytes
+  std::optional<std::int64_t> dimensions;  // that each embedding must have
 };
 // The body of POST /embeddings. Errors: invalid_argument, naming the field.
 Result<EmbedCall> read_embed_call(std::string_view body);

@@ -132,6 +132,9 @@ Task<Result<net::Response>> Endpoint::embed(std::string body) {
   ACLOUD_CO_TRY(EmbedCall call, read_embed_call(body));
   ACLOUD_CO_TRY(Embedder* const embedder, co_await models_.embedder(call.model));
   ACLOUD_CO_TRY(const Embedded made, co_await embedder->embed(std::move(call.inputs)));
+  const std::int64_t size = made.embeddings.empty() ? 0 : std::ssize(made.embeddings.front());
+  if (call.dimensions && *call.dimensions != size)
+    co_return fail(ErrorCode::invalid_argument, "dimensions: {} gives {} numbers a text", call.model, size);
   Json data = Json::array();
   for (std::size_t i = 0; i < made.embeddings.size(); ++i) {
     data.push_back({{"object", "embedding"},

@@ -7,6 +7,7 @@
 #include <gguf.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <mutex>
