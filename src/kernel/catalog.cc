@@ -11,8 +11,8 @@ constexpr std::size_t kCompared = 1000;
 }  // namespace
 
 bool Operation::is_list() const {
-  const auto properties = reply.find("properties");
-  return properties != reply.end() && properties->contains("items") && properties->contains("next_cursor");
+  const auto properties = reply().find("properties");
+  return properties != reply().end() && properties->contains("items") && properties->contains("next_cursor");
 }
 
 void Catalog::put(std::shared_ptr<const Product> product) {
@@ -91,8 +91,8 @@ OrderedJson Catalog::describe(std::string_view version) const {
       if (operation.keyless) entry["keyless"] = true;
       if (!operation.body_in.empty()) entry["body_in"] = operation.body_in;
       if (!operation.body_out.empty()) entry["body_out"] = operation.body_out;
-      entry["request"] = operation.request;
-      entry["reply"] = operation.reply;
+      entry["request"] = operation.request();
+      entry["reply"] = operation.reply();
       entry["examples"] = std::move(examples);
       operations.push_back(std::move(entry));
     }

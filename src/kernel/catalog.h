@@ -23,6 +23,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/lazy.h"
 #include "base/schema.h"
 #include "kernel/call.h"
 
@@ -79,8 +80,9 @@ class Operation {
   std::optional<Started> starts;
   std::string body_in;   // the field that may come as the raw request body; "" for none
   std::string body_out;  // the field that may leave as raw bytes; "" for none
-  OrderedJson request;   // JSON Schema 2020-12
-  OrderedJson reply;
+  // JSON Schema 2020-12. A start needs none of them, and they are most of what a catalog takes to make.
+  Lazy<OrderedJson> request{OrderedJson()};
+  Lazy<OrderedJson> reply{OrderedJson()};
   std::vector<OperationExample> examples;
   // Errors: invalid_argument with details.field.
   std::function<Result<std::unique_ptr<Prepared>>(const Json& arguments)> prepare;
@@ -105,8 +107,8 @@ class Product {
     Operation& added = operations_.emplace_back();
     added.product = name_;
     added.name = std::move(name);
-    added.request = json_schema<Request>();
-    added.reply = json_schema<ReplyType>();
+    added.request = Lazy<OrderedJson>(json_schema<Request>);
+    added.reply = Lazy<OrderedJson>(json_schema<ReplyType>);
     return OperationBuilder<Request, ReplyType>(added);
   }
   // One whose schemas come from elsewhere: the rest of it is the caller's to fill in.

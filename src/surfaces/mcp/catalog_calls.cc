@@ -53,11 +53,11 @@ Tool tool_of(const kernel::Operation& operation) {
   OrderedJson listing{{"name", tool_name(operation)},
                       {"title", operation.full_name()},
                       {"description", description},
-                      {"inputSchema", operation.request}};
+                      {"inputSchema", operation.request()}};
   if (!operation.gives_content) {
-    listing["outputSchema"] = operation.reply;
-  } else if (const auto structure = operation.reply["properties"].find("structuredContent");
-             structure != operation.reply["properties"].end()) {
+    listing["outputSchema"] = operation.reply();
+  } else if (const auto structure = operation.reply()["properties"].find("structuredContent");
+             structure != operation.reply()["properties"].end()) {
     listing["outputSchema"] = *structure;
   }
   listing["annotations"] = annotations_of(operation.effect);

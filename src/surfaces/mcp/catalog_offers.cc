@@ -2,12 +2,23 @@
 
 #include <mutex>
 
+#include "base/lazy.h"
 #include "surfaces/mcp/catalog_resources.h"
 #include "surfaces/mcp/catalog_tasks.h"
 #include "surfaces/mcp/meta_tools.h"
 
 namespace acloud::surfaces::mcp {
 namespace {
+
+// Those of one product; of all where its name is "".
+std::vector<Skill> skills_about(const Library* library, const std::string& product) {
+  std::vector<Skill> skills;
+  if (library == nullptr) return skills;
+  for (const Skill& skill : library->skills()) {
+    if (product.empty() || skill.product == product) skills.push_back(skill);
+  }
+  return skills;
+}
 
 // What both kinds of address have in common.
 class CatalogOffer : public Offer {
@@ -18,12 +29,8 @@ class CatalogOffer : public Offer {
         clock_(clock),
         calls_(path, random),
         tasks_(path, calls_, product),
-        resources_(path, clock, random, library, product) {
-    if (library == nullptr) return;
-    for (const Skill& skill : library->skills()) {
-      if (product.empty() || skill.product == product) skills_.push_back(skill);
-    }
-  }
+        resources_(path, clock, random, library, product),
+        skills_([library, product] { return skills_about(library, product); }) {}
 
   Capabilities capabilities() const override { return {.resources_change = resources_.has_logs()}; }
   std::vector<std::string> resources(const kernel::Caller&) const override { return resources_.list(); }
@@ -37,7 +44,7 @@ class CatalogOffer : public Offer {
   Task<Rpc<std::string>> prompt(Exchange&, std::string name, Json) override {
     co_return refuse(Code::invalid_params, "no prompt {}", to_text(Json(name.substr(0, 200))));
   }
-  const std::vector<Skill>& skills() const override { return skills_; }
+  const std::vector<Skill>& skills() const override { return skills_(); }
 
   Task<Rpc<Completion>> complete(Exchange& exchange, Completing what) override {
     if (what.ref.value("type", Json()) != "ref/resource" || !what.ref.contains("uri") ||
@@ -90,7 +97,7 @@ class CatalogOffer : public Offer {
 
  private:
   CatalogResources resources_;
-  std::vector<Skill> skills_;
+  Lazy<std::vector<Skill>> skills_;
 };
 
 // A product's operations as tools, in the shape that they have now.

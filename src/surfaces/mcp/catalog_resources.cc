@@ -50,11 +50,11 @@ class Ticks final : public kernel::EventSink {
 // Whether a list of a product can say values of `argument`, knowing `known`.
 bool can_list(const kernel::Operation& operation, const std::string& argument, const Json& known) {
   if (!operation.is_list() || operation.has_effects()) return false;
-  const OrderedJson needed = operation.request.value("required", OrderedJson::array());
+  const OrderedJson needed = operation.request().value("required", OrderedJson::array());
   if (!std::ranges::all_of(
           needed, [&known](const OrderedJson& name) { return known.contains(name.get<std::string>()); }))
     return false;
-  const OrderedJson& items = operation.reply["properties"]["items"];
+  const OrderedJson& items = operation.reply()["properties"]["items"];
   const auto item = items.find("items");
   return item != items.end() && item->contains("properties") && (*item)["properties"].contains(argument);
 }
@@ -103,7 +103,7 @@ std::vector<std::string> CatalogResources::templates(const kernel::Caller& calle
   std::vector<std::string> entries;
   each_readable(caller, [&entries](const std::shared_ptr<const kernel::Operation>& operation) {
     std::vector<std::string> fields;
-    for (const auto& [name, field] : operation->request["properties"].items()) fields.push_back(name);
+    for (const auto& [name, field] : operation->request()["properties"].items()) fields.push_back(name);
     OrderedJson entry{{"uriTemplate", fmt::format("{}{{?{}}}", uri_of(*operation), fmt::join(fields, ","))},
                       {"name", operation->full_name()},
                       {"description", operation->summary}};
@@ -141,7 +141,7 @@ Rpc<CatalogResources::Named> CatalogResources::parse(const kernel::Caller& calle
   const auto query = net::parse_query(mark == uri.npos ? "" : uri.substr(mark + 1));
   if (!query) return refuse(query.error());
   Named named{.operation = operation, .arguments = Json::object()};
-  const OrderedJson& properties = operation->request["properties"];
+  const OrderedJson& properties = operation->request()["properties"];
   for (const auto& [name, value] : *query) {
     if (!properties.contains(name) || named.arguments.contains(name))
       return refuse(Code::invalid_params, "uri: {} is unknown or given twice", to_valid_utf8(name));
@@ -165,8 +165,8 @@ Task<Rpc<std::string>> CatalogResources::read(Exchange& exchange, std::string ur
 Task<Completion> CatalogResources::complete(Exchange& exchange, const kernel::Operation& operation,
                                             std::string argument, std::string typed, Json known) {
   Completion completion;
-  const auto field = operation.request["properties"].find(argument);
-  if (field == operation.request["properties"].end()) co_return completion;
+  const auto field = operation.request()["properties"].find(argument);
+  if (field == operation.request()["properties"].end()) co_return completion;
   if (field->contains("enum")) {
     for (const auto& value : (*field)["enum"]) {
       if (value.is_string()) completion.offer(value.get<std::string>(), typed);
@@ -180,7 +180,7 @@ Task<Completion> CatalogResources::complete(Exchange& exchange, const kernel::Op
       if (!can_list(list, argument, known) || !shown_to(exchange.caller(), list, now)) continue;
       Json arguments = Json::object();
       for (const auto& [name, value] : known.items()) {
-        if (list.request["properties"].contains(name)) arguments[name] = value;
+        if (list.request()["properties"].contains(name)) arguments[name] = value;
       }
       const auto reply = co_await calls_.read(exchange.caller(), list, std::move(arguments), nullptr);
       const auto json = reply ? parse_json(*reply) : Result<Json>(Json());

@@ -68,16 +68,16 @@ OrderedJson describe_operation(const kernel::Operation& operation) {
           {"summary", operation.summary},
           {"description", operation.description},
           {"effect", schema::Codec<kernel::Effect>::name(operation.effect)},
-          {"request", operation.request},
-          {"reply", operation.reply},
+          {"request", operation.request()},
+          {"reply", operation.reply()},
           {"examples", std::move(examples)}};
 }
 
 // The fields of a request in one line: "id, code, language?".
 std::string field_line(const kernel::Operation& operation) {
   std::string line;
-  const OrderedJson needed = operation.request.value("required", OrderedJson::array());
-  for (const auto& [name, field] : operation.request["properties"].items()) {
+  const OrderedJson needed = operation.request().value("required", OrderedJson::array());
+  for (const auto& [name, field] : operation.request()["properties"].items()) {
     if (!line.empty()) line += ", ";
     line += name;
     if (std::ranges::find(needed, OrderedJson(name)) == needed.end()) line += '?';

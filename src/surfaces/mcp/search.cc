@@ -105,7 +105,7 @@ void Search::add(const kernel::Product& product, std::shared_ptr<const kernel::O
   take(operation->description, kOfText);
   take(product.summary(), kOfFields);
   for (const kernel::OperationExample& example : operation->examples) take(example.summary, kOfText);
-  for (const auto& [name, field] : operation->request["properties"].items()) {
+  for (const auto& [name, field] : operation->request()["properties"].items()) {
     take(name, kOfFields);
     take(field.value("description", ""), kOfFields);
   }

@@ -35,7 +35,7 @@ OrderedJson error_schema() {
 // The parameters that stand for the fields beside a raw body.
 OrderedJson query_parameters(const kernel::Operation& operation) {
   OrderedJson parameters = OrderedJson::array();
-  for (const auto& [name, schema] : operation.request["properties"].items()) {
+  for (const auto& [name, schema] : operation.request()["properties"].items()) {
     if (name == operation.body_in || name == operation.body_in + "_base64") continue;
     parameters.push_back({{"name", name},
                           {"in", "query"},
@@ -59,14 +59,14 @@ OrderedJson effect_parameters() {
 }
 
 OrderedJson describe(const kernel::Operation& operation) {
-  OrderedJson json_body = {{"schema", operation.request}};
+  OrderedJson json_body = {{"schema", operation.request()}};
   for (std::size_t i = 0; i < operation.examples.size(); ++i) {
     const auto& example = operation.examples[i];
     json_body["examples"][fmt::format("example_{}", i + 1)] = {
         {"summary", example.summary}, {"value", OrderedJson::parse(example.request_json)}};
   }
   OrderedJson request = {{"application/json", std::move(json_body)}};
-  OrderedJson reply = {{"application/json", {{"schema", operation.reply}}}};
+  OrderedJson reply = {{"application/json", {{"schema", operation.reply()}}}};
   const OrderedJson bytes = {{"schema", {{"type", "string"}, {"format", "binary"}}}};
   if (!operation.body_in.empty()) request["application/octet-stream"] = bytes;
   if (!operation.body_out.empty()) reply["application/octet-stream"] = bytes;

@@ -237,7 +237,7 @@ Task<Result<>> Rest::fill_arguments(net::Request& request, const kernel::Operati
     co_return Result<>();
   }
   ACLOUD_CO_TRY(const auto query, net::parse_query(request.query()));
-  const OrderedJson& properties = operation.request["properties"];
+  const OrderedJson& properties = operation.request()["properties"];
   for (const auto& [name, value] : query) {
     if (call.arguments.contains(name))
       co_return fail(ErrorCode::invalid_argument, "{}: given twice", to_valid_utf8(name));

@@ -211,7 +211,7 @@ std::string ExampleForms::cli() const {
       if (is_variable(value)) {
         command += fmt::format(" --{} \"${}\"", flag, variable_name(value));
       } else if (value.is_boolean() &&
-                 operation_.request["properties"][name].value("type", "") == "boolean") {
+                 operation_.request()["properties"][name].value("type", "") == "boolean") {
         command += value.get<bool>() ? " --" + flag : " --no-" + flag;
       } else {
         const std::string text = value.is_string() ? value.get<std::string>() : value.dump();

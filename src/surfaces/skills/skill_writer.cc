@@ -234,8 +234,8 @@ std::string reference(const kernel::Operation& operation, const std::string& set
   if (!operation.body_out.empty())
     text += fmt::format(" With `Accept: application/octet-stream` the reply is `{}` as it is.",
                         operation.body_out);
-  const std::string request = fields_of(operation.request);
-  const std::string reply = fields_of(operation.reply);
+  const std::string request = fields_of(operation.request());
+  const std::string reply = fields_of(operation.reply());
   text += "\n\n## Request\n\n" + (request.empty() ? std::string("No fields: `{}`.\n") : request);
   text += "\n## Reply\n\n" + (reply.empty() ? std::string("`{}`.\n") : reply);
   return text + examples_of(operation, set_up);

@@ -38,7 +38,12 @@ OrderedJson newer_index(OrderedJson entries) {
 }  // namespace
 
 Skills::Skills(const kernel::Catalog& catalog, std::string_view version)
-    : template_(write_skills(catalog, skill_pages(), version)), plain_(at_origin(template_, kNoOrigin)) {}
+    : texts_([&catalog, version = std::string(version)] {
+        Texts texts;
+        texts.templates = write_skills(catalog, skill_pages(), version);
+        texts.plain = at_origin(texts.templates, kNoOrigin);
+        return texts;
+      }) {}
 
 bool Skills::takes(const net::Request& request) { return address_of(request.path()).has_value(); }
 
@@ -51,7 +56,7 @@ Result<Skills::Shelf> Skills::fill(const std::string& origin) const {
   };
   OrderedJson newer = OrderedJson::array();
   OrderedJson older = OrderedJson::array();
-  for (Skill& skill : at_origin(template_, origin)) {
+  for (Skill& skill : at_origin(texts_().templates, origin)) {
     const std::string archive_path = fmt::format("{}{}.tar.gz", kNewer, skill.name);
     ACLOUD_TRY(std::string archive, tar_gz(skill.files));
     const File& packed = put(archive_path, std::move(archive), "application/gzip");

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/lazy.h"
 #include "net/http.h"
 #include "surfaces/library.h"
 
@@ -22,7 +23,7 @@ namespace acloud::surfaces::skills {
 
 class Skills {
  public:
-  // REQUIRES: the catalog is whole.
+  // REQUIRES: the catalog is whole when a skill is first asked for, and outlives this.
   Skills(const kernel::Catalog& catalog, std::string_view version);
 
   static bool takes(const net::Request& request);
@@ -30,7 +31,7 @@ class Skills {
   Result<net::Response> handle(const net::Request& request, const std::string& origin);
 
   // For readers whose way here is not known: see kNoOrigin.
-  const std::vector<Skill>& skills() const { return plain_; }
+  const std::vector<Skill>& skills() const { return texts_().plain; }
 
  private:
   struct File {
@@ -45,8 +46,11 @@ class Skills {
   Result<std::shared_ptr<const Shelf>> shelf_for(const std::string& origin);
   Result<Shelf> fill(const std::string& origin) const;
 
-  std::vector<Skill> template_;
-  std::vector<Skill> plain_;
+  struct Texts {
+    std::vector<Skill> templates;
+    std::vector<Skill> plain;
+  };
+  Lazy<Texts> texts_;
   std::mutex mutex_;  // guards what follows
   // The one used last comes first. Shared with the responses that are being made of it.
   std::list<std::pair<std::string, std::shared_ptr<const Shelf>>> shelves_;
