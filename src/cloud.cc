@@ -77,7 +77,7 @@ void add_builtin_models(Config& config) {
   add_builtin_model(config, inference::kBuiltinEncoderName, inference::kBuiltinEncoderFile, 0);
 }
 
-std::vector<inference::LocalModel> local_models(const Config& config) {
+std::vector<inference::LocalModel> local_models(const Config& config, const inference::ModelFiles& files) {
   std::vector<inference::LocalModel> models;
   for (const model::ModelConfig& each : config.model) {
     if (!each.engine) continue;
@@ -86,11 +86,12 @@ std::vector<inference::LocalModel> local_models(const Config& config) {
       continue;
     }
     const bool builtin = each.file == inference::kBuiltinFile;
-    const bool small = builtin || inference::is_small(each.file);
+    const std::string file = builtin ? each.file : files.path_of(each.file);
+    const bool small = builtin || inference::is_small(file);
     const auto cores = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
     inference::LocalModel& model = models.emplace_back();
     model.name = each.name;
-    model.options.engine = {.file = each.file,
+    model.options.engine = {.file = file,
                             .sequences = static_cast<std::int32_t>(each.parallel),
                             .cells = static_cast<std::int32_t>(each.context),
                             .threads = static_cast<std::int32_t>(each.threads.value_or(small ? 1 : cores)),
@@ -135,7 +136,8 @@ Cloud::Cloud(Config config, DataFolder folder)
     : config_(std::move(config)),
       folder_(std::move(folder)),
       instance_(random_.hex(6)),
-      loops_(static_cast<std::size_t>(config_.server.threads)) {}
+      loops_(static_cast<std::size_t>(config_.server.threads)),
+      model_files_(folder_.path() + "/models", copying_) {}
 
 Task<Result<std::unique_ptr<Cloud>>> Cloud::start(Config config, DataFolder folder) {
   add_builtin_models(config);
@@ -144,7 +146,7 @@ Task<Result<std::unique_ptr<Cloud>>> Cloud::start(Config config, DataFolder fold
   ACLOUD_CO_TRY(std::string root_key, identity::root_key(cloud->folder_.path(), cloud->random_));
   ACLOUD_CO_CHECK(co_await cloud->keys_->ensure_root(std::move(root_key)));
   ACLOUD_CO_CHECK(co_await cloud->ledger_->start());
-  co_await cloud->local_models_.load(local_models(cloud->config_));
+  co_await cloud->local_models_.load(local_models(cloud->config_, cloud->model_files_));
   ACLOUD_CO_CHECK(co_await cloud->runner_->take_over());
   ACLOUD_CO_CHECK(cloud->server_->start());
   cloud->runner_->start();
@@ -287,7 +289,8 @@ Result<> Cloud::declare_products() {
   storage::declare(catalog_, *databases_);
   storage::declare(catalog_, *queues_);
   models_ = std::make_unique<model::ModelService>(loops_, model::key_of, &engine_);
-  model::declare(catalog_, *models_);
+  model_file_service_ = std::make_unique<model::FileService>(model_files_);
+  model::declare(catalog_, *models_, *model_file_service_);
   tasks_ = std::make_unique<task::TaskService>(board_, set_task_budget());
   task::declare(catalog_, *tasks_);
   approvals_ = std::make_unique<task::approval::ApprovalService>([this] { runner_->wake(); });

@@ -100,6 +100,8 @@ class Cloud {
   std::unique_ptr<storage::QueueService> queues_;
   inference::LocalModels local_models_{models_pool_, random_};
   inference::Endpoint engine_{local_models_, clock_, random_};
+  inference::ModelFiles model_files_;
+  std::unique_ptr<model::FileService> model_file_service_;
   std::unique_ptr<model::ModelService> models_;
   usage::UsageService usage_;
   task::Board board_;

@@ -4,6 +4,7 @@
 
 #include "base/encoding.h"
 #include "cli/input.h"
+#include "cli/progress.h"
 #include "net/sse.h"
 
 namespace acloud::cli {
@@ -122,6 +123,11 @@ class Call {
   Outcome<> show_event(const net::Event& event) {
     if (event.event == "result") return output_.reply(event.data);
     const OrderedJson data = json_or_text(event.data);
+    const auto progress = event.event == "progress" ? progress_line(data) : std::nullopt;
+    if (progress) {
+      if (world_.err_is_terminal) *world_.err << *progress << std::flush;
+      return {};
+    }
     for (const char* name : {"text", "data", "delta", "chunk"}) {
       if (!data.is_object() || !data.contains(name) || !data[name].is_string()) continue;
       const std::string text = printable(data[name].get_ref<const std::string&>(), true);

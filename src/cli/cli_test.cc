@@ -313,6 +313,24 @@ TEST_F(Cli, WritesEventsAsTheyCome) {
   expect_said(err_, "ended before its result");
 }
 
+TEST_F(Cli, ShowsProgressToWhoWatchesAlone) {
+  server_.answer = [](const Received&) {
+    return events(
+        "event: progress\ndata: {\"bytes\":1500000,\"of\":3000000}\n\nevent: progress\ndata: "
+        "{\"bytes\":3000000,\"of\":3000000}\n\nevent: result\ndata: {\"exit_code\":0}\n\n");
+  };
+  world_.out_is_terminal = true;
+  EXPECT_EQ(call({"sandbox", "exec", "sbx", "ls"}), 0);
+  EXPECT_EQ(out_, "exit_code  0\n");
+  EXPECT_EQ(err_, "");
+  world_.err_is_terminal = true;
+  EXPECT_EQ(call({"sandbox", "exec", "sbx", "ls"}), 0);
+  EXPECT_EQ(out_, "exit_code  0\n");
+  EXPECT_EQ(err_,
+            "\r\x1b[K[###############...............]  50%  1.5 of 3.0 MB"
+            "\r\x1b[K[##############################] 100%  3.0 of 3.0 MB\n");
+}
+
 TEST_F(Cli, TakesUrlAndKeyFromItsConfiguration) {
   world_.environment.erase("ACLOUD_URL");
   world_.environment.erase("ACLOUD_API_KEY");

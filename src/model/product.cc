@@ -10,9 +10,41 @@ std::string model_of(const Request& request) {
   return "model/" + request.model;
 }
 
+void declare_files(kernel::Product& model, FileService& files) {
+  model.operation<PullModel, PulledModel>("pull")
+      .summary("Fetch a model's GGUF file onto the server's machine.")
+      .keywords("download install weights gguf hugging face local model file checksum")
+      .description(
+          "It is checked in a process of its own before it is kept. Name it as `file` of a [[model]] with "
+          "engine = \"llama\" and start the server again to have it answer. With Accept: text/event-stream "
+          "events named progress say how far it is. A pull that was cut off goes on where it was, if it "
+          "names the same sha256.")
+      .effect(Effect::write)
+      .operator_only()
+      .streams()
+      .example("From a web server", R"({"source":"https://models.example/qwen3-0.6b-q8_0.gguf"})")
+      .handler(files, &FileService::pull);
+  model.operation<ListModelFiles, ModelFileList>("list_files")
+      .summary("List the model files that were pulled.")
+      .keywords("weights gguf disk space downloaded")
+      .operator_only()
+      .example("All of them", "{}")
+      .handler(files, &FileService::list);
+  model.operation<DeleteModelFile, DeletedModelFile>("delete_file")
+      .summary("Delete a model file that was pulled.")
+      .keywords("remove weights gguf free disk space")
+      .description(
+          "Or what a pull of it left that was cut off. A model that runs from it keeps it until the server "
+          "ends.")
+      .effect(Effect::destroy)
+      .operator_only()
+      .example("One", R"({"name":"qwen3-0.6b-q8_0.gguf"})")
+      .handler(files, &FileService::remove);
+}
+
 }  // namespace
 
-void declare(kernel::Catalog& catalog, ModelService& service) {
+void declare(kernel::Catalog& catalog, ModelService& service, FileService& files) {
   auto& model = catalog.add("model", "Every model that the operator offers, behind one address.");
   model.operation<ListModels, ModelList>("list")
       .summary("List the models.")
@@ -51,6 +83,7 @@ void declare(kernel::Catalog& catalog, ModelService& service) {
       .example("A question",
                R"({"model":"acloud-tiny","messages":[{"role":"user","content":"How far is the moon?"}]})")
       .handler(service, &ModelService::count_tokens);
+  declare_files(model, files);
 }
 
 }  // namespace acloud::model

@@ -1,11 +1,12 @@
 #pragma once
 
 #include "kernel/catalog.h"
+#include "model/file_service.h"
 #include "model/model_service.h"
 
 namespace acloud::model {
 
-// Product `model`. `service` outlives the catalog.
-void declare(kernel::Catalog& catalog, ModelService& service);
+// Product `model`. The services outlive the catalog.
+void declare(kernel::Catalog& catalog, ModelService& service, FileService& files);
 
 }  // namespace acloud::model
