@@ -77,6 +77,14 @@ void ManualClock::advance(Duration by) {
   passed_ += by;
 }
 
+Time from_unix(std::int64_t seconds, std::int64_t nanoseconds) {
+  constexpr Time kFirst = sys_days(year(1) / January / 1);
+  constexpr Time kLast = sys_days(year(9999) / December / 31) + hours(24) - microseconds(1);
+  if (seconds < floor<std::chrono::seconds>(kFirst).time_since_epoch().count()) return kFirst;
+  if (seconds > floor<std::chrono::seconds>(kLast).time_since_epoch().count()) return kLast;
+  return Time(std::chrono::seconds(seconds)) + floor<microseconds>(std::chrono::nanoseconds(nanoseconds));
+}
+
 std::string to_rfc3339(Time time) {
   const auto day = floor<days>(time);
   const year_month_day date(day);

@@ -45,6 +45,10 @@ class ManualClock final : public Clock {
   Duration passed_{};
 };
 
+// So long after 1970, as files and other strangers say it. What RFC 3339 can't write, and could not be
+// counted in microseconds, becomes the first or the last moment that it can (years 1 to 9999).
+Time from_unix(std::int64_t seconds, std::int64_t nanoseconds = 0);
+
 // RFC 3339 in UTC with microseconds where they are not zero: "2026-11-22T10:00:00Z".
 std::string to_rfc3339(Time time);
 // Errors: invalid_argument. Takes offsets other than Z and fractions of a second, rounded down.

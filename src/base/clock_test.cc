@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace acloud {
 namespace {
 
@@ -29,6 +31,15 @@ TEST(Clock, RefusesWhatIsNoTime) {
                            "9999-12-31T23:59:60Z", "0000-01-01T00:00:00+00:01"}) {
     EXPECT_FALSE(parse_rfc3339(text)) << text;
   }
+}
+
+TEST(Clock, TakesWhateverAFileSaysItsTimeIs) {
+  EXPECT_EQ(to_rfc3339(from_unix(1'795'816'132, 500'999)), "2026-11-27T21:48:52.000500Z");
+  EXPECT_EQ(to_rfc3339(from_unix(-1)), "1969-12-31T23:59:59Z");
+  EXPECT_EQ(to_rfc3339(from_unix(253'402'300'799)), "9999-12-31T23:59:59Z");
+  EXPECT_EQ(to_rfc3339(from_unix(253'402'300'800)), "9999-12-31T23:59:59.999999Z");
+  EXPECT_EQ(to_rfc3339(from_unix(7'000'001'700'000'000)), "9999-12-31T23:59:59.999999Z");
+  EXPECT_EQ(to_rfc3339(from_unix(std::numeric_limits<std::int64_t>::min())), "0001-01-01T00:00:00Z");
 }
 
 TEST(Clock, AManualClockMovesOnlyWhenTold) {

@@ -52,8 +52,7 @@ Task<Result<ModelFileList>> FileService::list(kernel::Context&, ListModelFiles r
       list.next_cursor = kernel::to_cursor(list.items.back().name);
       break;
     }
-    list.items.push_back(
-        {.name = file.name, .bytes = {file.bytes}, .modified = Time(std::chrono::seconds(file.modified))});
+    list.items.push_back({.name = file.name, .bytes = {file.bytes}, .modified = from_unix(file.modified)});
   }
   co_return list;
 }

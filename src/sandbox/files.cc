@@ -106,10 +106,6 @@ Result<struct stat> regular(int fd, const std::string& path) {
 
 std::string to_mode(mode_t mode) { return fmt::format("{:o}", mode & 07777); }
 
-Time to_time(const timespec& time) {
-  return Time(std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_nsec / 1000));
-}
-
 // Makes the folders that are missing on the way to `path`'s last part.
 Result<> make_parents(const Place& place, const std::string& path) {
   std::string parent = "/";
@@ -143,7 +139,7 @@ FileInfo to_info(const struct stat& found, const std::string& path, std::string_
           .size = found.st_size,
           .mode = to_mode(found.st_mode),
           .owner = found.st_uid,
-          .modified = to_time(found.st_mtim),
+          .modified = from_unix(found.st_mtim.tv_sec, found.st_mtim.tv_nsec),
           .target = {}};
 }
 
@@ -186,7 +182,7 @@ Result<OpenFile> open_to_read(const Place& place, const std::string& path) {
   ACLOUD_TRY(jail::Fd file, open_inside(place, path, O_RDONLY));
   ACLOUD_TRY(const struct stat found, regular(file.get(), path));
   return OpenFile{std::move(file), static_cast<std::uint64_t>(found.st_size), to_mode(found.st_mode),
-                  to_time(found.st_mtim)};
+                  from_unix(found.st_mtim.tv_sec, found.st_mtim.tv_nsec)};
 }
 
 Result<jail::Fd> open_to_write(const Place& place, const std::string& path,

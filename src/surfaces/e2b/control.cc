@@ -7,6 +7,8 @@ namespace acloud::surfaces::e2b {
 namespace {
 
 constexpr std::int64_t kTimeoutUsual = 300;  // seconds, where a client says nothing
+constexpr std::int64_t kTimeoutCompared =
+    31'536'000;  // that is compared: what is longer is refused when it is set
 constexpr std::int64_t kIdleMost = 86'400;
 constexpr std::int64_t kMebibyte = 1 << 20;
 
@@ -191,7 +193,8 @@ Task<Result<net::Response>> E2b::connect(Asked& asked, const std::string& id) {
   // A connection makes a sandbox's time longer, never shorter.
   if (info.contains("deadline")) {
     const auto until = parse_rfc3339(info["deadline"].get<std::string>());
-    if (until && *until < SystemClock().now() + std::chrono::seconds(timeout))
+    const std::chrono::seconds more(std::clamp(timeout, std::int64_t{0}, kTimeoutCompared));
+    if (until && *until < SystemClock().now() + more)
       ACLOUD_CO_CHECK(co_await call(asked, "sandbox.set_timeout", {{"id", id}, {"deadline_s", timeout}}));
   }
   co_return json_response(200, to_session(info, asked.key, asked.request.headers));

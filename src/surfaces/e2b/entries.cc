@@ -57,7 +57,7 @@ Result<Json> entry_from_stat(const std::string& path, const std::string& line) {
   Json entry = entry_of(path, type_of(mode), size, mode);
   entry["owner"] = owner;
   entry["group"] = group;
-  entry["modifiedTime"] = to_rfc3339(Time(std::chrono::seconds(changed)));
+  entry["modifiedTime"] = to_rfc3339(from_unix(changed));
   return entry;
 }
 
