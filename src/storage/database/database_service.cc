@@ -9,6 +9,7 @@ using kernel::Context;
 using store::Rows;
 
 constexpr std::int64_t kDatabasesMost = 10'000;  // in one workspace
+constexpr std::size_t kIdBytes = 10;
 
 std::unexpected<Error> no_database(const std::string& name) {
   return fail(ErrorCode::not_found, "no database {}; make it with database.create", name);
@@ -68,7 +69,11 @@ Task<Result<DatabaseService::Found>> DatabaseService::find(Context& context, std
 }
 
 Task<Result<DatabaseEntry>> DatabaseService::create(Context& context, DatabaseName request) {
-  const DatabaseKey key{context.workspace(), context.random.hex(10), context.random.hex(20)};
+  // A call that is made again finds what it had made before the server died.
+  const std::string& once = context.once();
+  const DatabaseKey key{context.workspace(),
+                        once.empty() ? context.random.hex(kIdBytes) : once.substr(0, 2 * kIdBytes),
+                        context.random.hex(20)};
   ACLOUD_CO_CHECK(co_await context.read_here(
       [name = request.name, workspace = context.workspace()](store::Reader& reader) -> Result<> {
         ACLOUD_TRY(const Rows rows, reader.query("SELECT 1 FROM databases WHERE workspace = $1 AND name = $2",
@@ -121,6 +126,8 @@ Task<Result<DatabaseInfo>> DatabaseService::get(Context& context, DatabaseName r
                             .sql = std::string(engine_.columns_sql()),
                             .params = {},
                             .limit = kQueryRowsMost,
+                            .once = {},
+                            .at = {},
                             .by = async::Deadline::after(kQueryTimeDefault).earlier(context.deadline())}));
   co_return DatabaseInfo{.name = std::move(request.name),
                          .engine = std::string(engine_.kind()),
@@ -136,6 +143,8 @@ Task<Result<QueryReply>> DatabaseService::query(Context& context, QueryDatabase 
                                   .sql = std::move(request.sql),
                                   .params = std::move(request.params),
                                   .limit = request.limit,
+                                  .once = context.once(),
+                                  .at = context.clock.now(),
                                   .by = by});
 }
 
