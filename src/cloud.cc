@@ -440,7 +440,7 @@ Task<> Cloud::maintain() {
       log_failure("records of reads wait", drained.error());
     if (const auto kept = co_await ledger_->maintain(); !kept)
       log_failure("the ledger's upkeep failed", kept.error());
-    if (const auto kept = co_await databases_->maintain(); !kept)
+    if (const auto kept = co_await databases_->maintain(clock_.now()); !kept)
       log_failure("what a deleted database left stays", kept.error());
     if (const auto kept = co_await mcp_->maintain(); !kept)
       log_failure("other servers do not hear of MCP's tasks", kept.error());

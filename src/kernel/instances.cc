@@ -53,10 +53,4 @@ Result<bool> Instances::is_alive(store::Reader& reader, const std::string& id, T
   return !rows.empty();
 }
 
-Result<bool> Instances::may_come_back(store::Reader& reader, const std::string& place, Time now) {
-  ACLOUD_TRY(const store::Rows rows, reader.query("SELECT 1 FROM instances WHERE place = $1 AND until > $2",
-                                                  {place, store::to_value(now - kComesBack)}));
-  return !rows.empty();
-}
-
 }  // namespace acloud::kernel

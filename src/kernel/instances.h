@@ -42,8 +42,6 @@ class Instances {
   Task<Result<>> end();
 
   static Result<bool> is_alive(store::Reader& reader, const std::string& id, Time now);
-  // Whether what is at `place` may still be come back for.
-  static Result<bool> may_come_back(store::Reader& reader, const std::string& place, Time now);
 
  private:
   store::Database& database_;

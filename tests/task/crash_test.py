@@ -63,10 +63,17 @@ class Fleet:
     def __init__(self, servers):
         self.servers = servers
         self.key = servers[0].key
-        self.refused = 0
+        self.slowest = (0, "")
 
     def call(self, operation, arguments=None, key=None):
         """Asks until somebody answers; with an idempotency key where the call has effects."""
+        began = time.monotonic()
+        try:
+            return self.ask(operation, arguments, key)
+        finally:
+            self.slowest = max(self.slowest, (time.monotonic() - began, operation))
+
+    def ask(self, operation, arguments, key):
         headers = {"Idempotency-Key": key} if key else {}
         by = time.monotonic() + PATIENCE
         while time.monotonic() < by:
@@ -75,7 +82,6 @@ class Fleet:
                     server.key = self.key
                     reply = server.call(operation, arguments, headers=headers)
                 except Exception:  # noqa: BLE001: http.client has many for a server that is gone
-                    self.refused += 1
                     continue
                 if reply.status == 200:
                     return reply.json
@@ -216,7 +222,7 @@ class Mix:
 def left_on_the_machine(server):
     """Of a server that has stopped, once every sandbox was killed: its jails, mounts, processes and files."""
     wrong = [f"file {path}" for folder in ("sandboxes", "jails")
-             for path in glob.glob(os.path.join(server.data, folder, "*")) if "sbx_" in path]
+             for path in glob.glob(os.path.join(server.data, folder, "**"), recursive=True) if "sbx_" in path]
     with open("/proc/self/mounts", encoding="utf-8") as mounts:
         wrong += [f"mount {line.split()[1]}" for line in mounts if server.data in line]
     for entry in glob.glob("/proc/[0-9]*/cmdline"):
@@ -227,15 +233,15 @@ def left_on_the_machine(server):
             continue
         if server.data.encode() in words:
             wrong.append(f"process {entry.split('/')[2]} {words!r}")
-    return wrong
+    return wrong + [f"cgroup {path}" for path in cgroups(server)]
 
 
-def cgroups():
-    found = set()
-    for folder, _, _ in os.walk("/sys/fs/cgroup"):
-        if "sbx_" in os.path.basename(folder):
-            found.add(os.path.basename(folder))
-    return found
+def cgroups(server):
+    """Of the jails of a data folder: they lie in a group that is named by an FNV-1a hash of the jails' folder."""
+    name = 0xCBF29CE484222325
+    for byte in os.path.join(server.data, "jails").encode():
+        name = (name ^ byte) * 0x100000001B3 % (1 << 64)
+    return glob.glob(f"/sys/fs/cgroup/**/acloud-{name:016x}/sbx_*", recursive=True)
 
 
 LEDGER = ("SELECT task, outcome, count(*), min(input_uncached), max(input_uncached), min(output), max(output), "
@@ -269,7 +275,6 @@ def ledger_complaints(lines, mix, asked, answered):
 def crash(servers, model, kills, seed, ask_store):
     """Runs it; (complaints, figures as text)."""
     chance = random.Random(seed)
-    groups = cgroups()
     fleet = Fleet(servers)
     mix = Mix(fleet, seed)
     began = time.monotonic()
@@ -294,21 +299,29 @@ def crash(servers, model, kills, seed, ask_store):
         time.sleep(0.1)
     wrong = [f"task {mix.tasks[task]} {task} has not ended: {fleet.call('task.get', {'id': task})} "
              f"{fleet.call('task.events', {'id': task})['items'][-2:]}" for task in mix.open]
+    # What was deleted by a server that was killed goes some seconds later.
+    while ask_store("SELECT id FROM databases_deleted") and time.monotonic() < by:
+        time.sleep(0.1)
     complaints, rows, messages = mix.complaints()
     wrong += complaints + mix.left()
+    # What is there would be noticed.
+    made = servers[0].call("sandbox.create").json["id"]
+    if not any(made in each for each in left_on_the_machine(servers[0])):
+        wrong.append(f"sandbox {made} is there, and is not noticed on the machine")
+    servers[0].call("sandbox.kill", {"id": made})
     for server in servers:
         server.stop()
     for server in servers:
         wrong += left_on_the_machine(server)
-    wrong += [f"cgroup {name}" for name in cgroups() - groups]
     lines = ask_store(LEDGER)
     asked = collections.Counter(json.loads(goal_of(body))["name"] for body in model.requests)
     answered = collections.Counter(json.loads(goal_of(body))["name"] for body in model.answered)
     complaints, figures = ledger_complaints(lines, mix, asked, answered)
     wrong += complaints
     print(f"seed {seed}: {kills} kills of {len(servers)} server(s) in {time.monotonic() - began:.0f} s, a start took "
-          f"{sorted(down)[len(down) // 2] * 1000:.0f} ms in the median; {mix.made} tasks, {len(mix.ended)} ended; {rows} rows "
-          f"and {messages} messages, each once; the model was asked {sum(asked.values())} times and answered "
+          f"{sorted(down)[len(down) // 2] * 1000:.0f} ms in the median and {max(down) * 1000:.0f} ms at most, the slowest "
+          f"call ({fleet.slowest[1]}) {fleet.slowest[0]:.1f} s; {mix.made} tasks, {len(mix.ended)} ended; {rows} rows and "
+          f"{messages} messages, each once; the model was asked {sum(asked.values())} times and answered "
           f"{sum(answered.values())}; the ledger has {figures['ok']} calls answered, {figures['lost']} lost, "
           f"{figures['micro'] / 1e6:.6f} in all; {len(wrong)} complaints", flush=True)
     return wrong
