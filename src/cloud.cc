@@ -25,11 +25,11 @@ constexpr std::size_t kConnectionsOfSandbox = 128;  // to the cloud's API at onc
 std::vector<store::Migration> migrations() {
   std::vector<store::Migration> all;
   for (auto part :
-       {kernel::Idempotency::migrations(), kernel::Spool::migrations(), kernel::AuditTable::migrations(),
-        ledger::Ledger::migrations(), identity::migrations(), identity::SignUpService::migrations(),
-        storage::ObjectService::migrations(), storage::DatabaseService::migrations(),
-        storage::QueueService::migrations(), task::migrations(), task::schedule::migrations(),
-        usage::UsageService::migrations(), surfaces::mcp::Mcp::migrations()}) {
+       {kernel::Instances::migrations(), kernel::Idempotency::migrations(), kernel::Spool::migrations(),
+        kernel::AuditTable::migrations(), ledger::Ledger::migrations(), identity::migrations(),
+        identity::SignUpService::migrations(), storage::ObjectService::migrations(),
+        storage::DatabaseService::migrations(), storage::QueueService::migrations(), task::migrations(),
+        task::schedule::migrations(), usage::UsageService::migrations(), surfaces::mcp::Mcp::migrations()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -143,6 +143,7 @@ Task<Result<std::unique_ptr<Cloud>>> Cloud::start(Config config, DataFolder fold
   add_builtin_models(config);
   std::unique_ptr<Cloud> cloud(new Cloud(std::move(config), std::move(folder)));
   ACLOUD_CO_CHECK(cloud->open());
+  ACLOUD_CO_CHECK(co_await cloud->instances_->start());
   ACLOUD_CO_TRY(std::string root_key, identity::root_key(cloud->folder_.path(), cloud->random_));
   ACLOUD_CO_CHECK(co_await cloud->keys_->ensure_root(std::move(root_key)));
   ACLOUD_CO_CHECK(co_await cloud->ledger_->start());
@@ -173,6 +174,9 @@ Result<> Cloud::open() {
   keys_ = std::make_unique<identity::Keys>(*database_, clock_, config_.signup.enabled);
   ACLOUD_TRY(open_calls_, ledger::OpenCalls::open(data + "/calls", instance_));
   audit_ = std::make_unique<kernel::AuditTable>(instance_);
+  ACLOUD_TRY(std::string place, place_of(folder_, random_));
+  instances_ = std::make_unique<kernel::Instances>(
+      *database_, clock_, kernel::Instance{.id = instance_, .place = std::move(place)});
   idempotency_ =
       std::make_unique<kernel::Idempotency>(*database_, clock_, instance_, database_->kind() == "sqlite");
   ledger_ = std::make_unique<ledger::Ledger>(
@@ -210,7 +214,7 @@ Result<> Cloud::open() {
                           .random = random_,
                           .loops = loops_,
                           .board = board_,
-                          .instance = instance_,
+                          .instance = instances_->self(),
                           .exclusive = database_->kind() == "sqlite",
                           .key_works = [this](std::string key) { return keys_->works(std::move(key)); }});
   tasks_->connect(*runner_);
@@ -419,8 +423,17 @@ Task<> Cloud::run_schedules() {
   } while (co_await async::sleep_for(kSchedulesEvery));
 }
 
+// Beside everything else, since nothing that takes long may hold it up.
+Task<> Cloud::keep_lease() {
+  while (co_await async::sleep_for(kernel::Instances::kBeatEvery)) {
+    if (const auto kept = co_await instances_->beat(); !kept)
+      log_failure("the server's lease was not kept", kept.error());
+  }
+}
+
 Task<> Cloud::maintain() {
   async::TaskScope beside;
+  if (database_->kind() != "sqlite") beside.spawn(keep_lease());
   beside.spawn(run_schedules());
   beside.spawn(
       sandboxes_->run([this](std::set<std::string> names) { return keys_->missing(std::move(names)); }));
@@ -430,7 +443,7 @@ Task<> Cloud::maintain() {
       log_failure("records of reads wait", drained.error());
     if (const auto kept = co_await ledger_->maintain(); !kept)
       log_failure("the ledger's upkeep failed", kept.error());
-    if (const auto kept = co_await databases_->maintain(); !kept)
+    if (const auto kept = co_await databases_->maintain(clock_.now()); !kept)
       log_failure("what a deleted database left stays", kept.error());
     if (const auto kept = co_await mcp_->maintain(); !kept)
       log_failure("other servers do not hear of MCP's tasks", kept.error());
@@ -463,7 +476,8 @@ Task<Result<>> Cloud::stop() {
     runner_->stop();
     outside_->stop();
   });
-  co_return co_await drain_spool();
+  ACLOUD_CO_CHECK(co_await drain_spool());
+  co_return co_await instances_->end();
 }
 
 }  // namespace acloud

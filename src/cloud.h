@@ -11,6 +11,7 @@
 #include "inference/endpoint/builtin_model.h"
 #include "inference/endpoint/local_models.h"
 #include "kernel/idempotency.h"
+#include "kernel/instances.h"
 #include "kernel/records.h"
 #include "kernel/spool.h"
 #include "mcp/product.h"
@@ -57,6 +58,7 @@ class Cloud {
   Result<> open();
   Task<Result<>> drain_spool();
   Task<> run_schedules();
+  Task<> keep_lease();
   sandbox::Outside outside_of_sandboxes();
   Result<> declare_products();
   void make_sign_ups();
@@ -85,6 +87,7 @@ class Cloud {
   std::unique_ptr<ledger::Ledger> ledger_;
   std::unique_ptr<kernel::CallLedger> call_ledger_;
   std::unique_ptr<kernel::AuditTable> audit_;
+  std::unique_ptr<kernel::Instances> instances_;
   std::unique_ptr<kernel::Idempotency> idempotency_;
   std::unique_ptr<kernel::Spool> spool_;
   std::unique_ptr<kernel::CallPath> path_;

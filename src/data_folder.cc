@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 namespace acloud {
@@ -41,6 +42,23 @@ DataFolder::DataFolder(DataFolder&& other) noexcept
 
 DataFolder::~DataFolder() {
   if (lock_ >= 0) ::close(lock_);
+}
+
+Result<std::string> place_of(const DataFolder& folder, Random& random) {
+  const std::string file = folder.path() + "/place";
+  std::string name;
+  std::ifstream(file) >> name;
+  if (!name.empty()) return name;
+  name = random.hex(10);
+  const std::string whole = file + ".new";
+  const int out = ::open(whole.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (out < 0) return fail_errno(errno, whole);
+  const bool kept = ::write(out, name.data(), name.size()) == std::ssize(name) && ::fsync(out) == 0;
+  const int error = errno;
+  ::close(out);
+  if (!kept) return fail_errno(error, whole);
+  if (::rename(whole.c_str(), file.c_str()) != 0) return fail_errno(errno, file);
+  return name;
 }
 
 }  // namespace acloud

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/random.h"
 
 namespace acloud {
 
@@ -23,5 +24,8 @@ class DataFolder {
   std::string path_;
   int lock_;
 };
+
+// The name of a data folder, which it keeps for good: made when it is asked for first. Errors: the disk's.
+Result<std::string> place_of(const DataFolder& folder, Random& random);
 
 }  // namespace acloud

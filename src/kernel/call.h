@@ -38,6 +38,7 @@ struct Call {
   bool wants_bytes = false;          // the caller takes the operation's body_out field as raw bytes
   bool dry_run = false;
   std::string idempotency_key;  // "" for none
+  std::string once;             // the call path's alone: see Context::once()
   async::Deadline deadline = async::Deadline::never();
 };
 
@@ -109,6 +110,10 @@ class Context {
   const Payload* payload() const { return call_.payload; }
   ReplyStream* stream() { return call_.stream; }
   bool wants_bytes() const { return call_.wants_bytes; }
+  // The name of this one call, for effects that are beside the store: 64 hex digits made of the workspace,
+  // the idempotency key, the operation and its arguments. Whoever keeps it with the effect can tell a repeat.
+  // "" where the call has no idempotency key.
+  const std::string& once() const { return call_.once; }
 
   // The write that decides the call: `work`, a Result<Reply>(Transaction&), runs in one transaction with the
   // call's audit, usage and idempotency records, so that after a crash there are all of them or none.
@@ -116,6 +121,9 @@ class Context {
   template <class F>
   auto commit(F work) -> Task<std::invoke_result_t<F, store::Transaction&>>;
   bool committed() const { return committed_; }
+  // Waits until what was written is on disk, for a handler that then lets go of what a repeat would need.
+  // Errors: as Gate::wait().
+  Task<Result<>> durable() { return gate_.wait(); }
 
   // A write beside the deciding one. Its commit is added to the gate.
   template <class F>

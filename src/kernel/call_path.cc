@@ -38,8 +38,8 @@ struct CallPath::Running final : public Settlement, public Account {
     record.outcome = "ok";
     ACLOUD_CHECK(write_records(transaction));
     if (call.idempotency_key.empty()) return {};
-    return Idempotency::complete_in(transaction, caller.workspace, call.idempotency_key, reply_json,
-                                    body_digest());
+    return path.parts_.idempotency.complete_in(transaction, caller.workspace, call.idempotency_key,
+                                               reply_json, body_digest());
   }
 
   Task<Result<>> hold(ledger::Estimate estimate) override {
@@ -193,9 +193,11 @@ Task<Result<Reply>> CallPath::run(Running& running, Gate& gate) {
                    kVisitorsKeyBytes);
   }
   if (idempotent) {
-    ACLOUD_CO_TRY(auto claim,
-                  co_await parts_.idempotency.claim(running.caller.workspace, call.idempotency_key,
-                                                    sha256(call.operation + '\n' + to_text(call.arguments))));
+    const std::string fingerprint = sha256(call.operation + '\n' + to_text(call.arguments));
+    call.once =
+        to_hex(sha256(running.caller.workspace + '\n' + call.idempotency_key + '\n' + to_hex(fingerprint)));
+    ACLOUD_CO_TRY(auto claim, co_await parts_.idempotency.claim(running.caller.workspace,
+                                                                call.idempotency_key, fingerprint));
     running.watch_body();
     if (claim.earlier_reply) co_return co_await running.replay(std::move(claim));
   }

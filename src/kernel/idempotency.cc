@@ -1,5 +1,7 @@
 #include "kernel/idempotency.h"
 
+#include "kernel/instances.h"
+
 namespace acloud::kernel {
 
 std::vector<store::Migration> Idempotency::migrations() {
@@ -36,7 +38,10 @@ Task<Result<Idempotency::Claim>> Idempotency::claim(const std::string& workspace
             return std::unexpected(used_otherwise());
           }
           if (!expired && !row.is_null(3)) return Claim{row.text(3), row.bytes(4)};
-          const bool alive = row.text(1) == instance_ || (!exclusive_ && row.time(2) + kLease > now);
+          bool alive = row.text(1) == instance_;
+          if (!alive && !exclusive_) {
+            ACLOUD_TRY(alive, Instances::is_alive(tx, row.text(1), now));
+          }
           if (!expired && alive) {
             return std::unexpected(Error(ErrorCode::conflict,
                                          "the request with this idempotency key is still running; ask again")
@@ -62,17 +67,25 @@ Error Idempotency::used_otherwise() {
 
 Result<> Idempotency::complete_in(store::Transaction& transaction, const std::string& workspace,
                                   const std::string& key, const std::string& reply_json,
-                                  std::string body_digest) {
-  ACLOUD_CHECK(
-      transaction.execute("UPDATE idempotency SET reply = $3, body = $4 WHERE workspace = $1 AND key = $2",
-                          {workspace, store::Bytes{key}, reply_json, store::Bytes{std::move(body_digest)}}));
-  return {};
+                                  std::string body_digest) const {
+  ACLOUD_TRY(
+      const std::int64_t held,
+      transaction.execute(
+          "UPDATE idempotency SET reply = $3, body = $4 WHERE workspace = $1 AND key = $2 AND "
+          "instance = $5 AND reply IS NULL",
+          {workspace, store::Bytes{key}, reply_json, store::Bytes{std::move(body_digest)}, instance_}));
+  if (held == 1) return {};
+  return std::unexpected(Error(ErrorCode::conflict,
+                               "this server was thought dead and another has taken the call over; ask again")
+                             .with_retry_after(std::chrono::seconds(1)));
 }
 
 Task<Result<>> Idempotency::release(std::string workspace, std::string key) {
-  auto released = co_await database_.write([workspace, key](store::Transaction& tx) -> Result<> {
-    ACLOUD_CHECK(tx.execute("DELETE FROM idempotency WHERE workspace = $1 AND key = $2 AND reply IS NULL",
-                            {workspace, store::Bytes{key}}));
+  auto released = co_await database_.write([this, workspace, key](store::Transaction& tx) -> Result<> {
+    ACLOUD_CHECK(
+        tx.execute("DELETE FROM idempotency WHERE workspace = $1 AND key = $2 AND reply IS NULL AND "
+                   "instance = $3",
+                   {workspace, store::Bytes{key}, instance_}));
     return {};
   });
   if (!released) co_return std::unexpected(std::move(released).error());

@@ -179,7 +179,10 @@ Task<Result<std::shared_ptr<Sandbox>>> SandboxService::make_from(Context& contex
     layers = std::move(kept.layers);
   }
   record.image = std::move(name);
-  ACLOUD_CO_TRY(auto sandbox, co_await sandboxes_.create(std::move(record), std::move(layers)));
+  auto sandbox = sandboxes_.made_by(context.workspace(), record.once);
+  if (!sandbox) {
+    ACLOUD_CO_TRY(sandbox, co_await sandboxes_.create(std::move(record), std::move(layers)));
+  }
   if (start) {
     if (auto started = co_await start_line(context, *sandbox, *std::move(start)); !started) {
       (void)co_await sandboxes_.kill(sandbox).shielded();
@@ -193,8 +196,9 @@ Task<Result<>> SandboxService::start_line(Context& context, Sandbox& sandbox, st
   ACLOUD_CO_TRY(
       jail::Command command,
       co_await to_command(sandbox, {.command = std::move(line), .cwd = {}, .env = {}, .user = "root"}));
-  ACLOUD_CO_CHECK(co_await sandbox.start_program(
-      std::move(command), {.tag = "start", .started = context.clock.now(), .deadline = {}}, soon(context)));
+  Label label{.tag = "start", .started = context.clock.now(), .deadline = {}};
+  if (!sandbox.once().empty()) label.once = sandbox.once() + "/start";
+  ACLOUD_CO_CHECK(co_await sandbox.start_program(std::move(command), std::move(label), soon(context)));
   co_return Result<>();
 }
 
@@ -262,6 +266,7 @@ Task<Result<Forked>> SandboxService::fork(Context& context, Fork request) {
   record.layers.insert(record.layers.begin(), copied.layers->ids().begin(), copied.layers->ids().end());
   record.created = context.clock.now();
   record.paused = false;
+  record.once.clear();
   if (request.deadline) record.deadline = record.created + *request.deadline;
   Forked forked;
   for (std::int64_t i = 0; i < request.count; ++i) {

@@ -134,7 +134,8 @@ Task<Result<ProcessInfo>> SandboxService::start_process(Context& context, StartP
   Label label{.tag = std::move(request.tag),
               .started = context.clock.now(),
               .takes_input = request.takes_input || request.pty,
-              .deadline = {}};
+              .deadline = {},
+              .once = context.once()};
   if (request.timeout) label.deadline = label.started + *request.timeout;
   ACLOUD_CO_TRY(const Sandbox::Started started,
                 co_await sandbox->start_program(std::move(command), std::move(label), soon(context)));
@@ -149,7 +150,9 @@ Task<Result<ProcessInfo>> SandboxService::start_process(Context& context, StartP
 Task<Result<ProcessList>> SandboxService::list_processes(Context& context, SandboxName request) {
   ACLOUD_CO_TRY(const Use sandbox, co_await use(context, request.id));
   ProcessList list;
-  for (const auto& program : sandbox->programs()) list.items.push_back(to_info(*program));
+  for (const auto& program : sandbox->programs()) {
+    if (!program->label().collects) list.items.push_back(to_info(*program));
+  }
   co_return list;
 }
 

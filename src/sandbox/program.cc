@@ -8,8 +8,11 @@
 #include "net/socket.h"
 
 namespace acloud::sandbox {
-Program::Program(std::unique_ptr<jail::Process> process, Label label)
-    : process_(std::move(process)), pid_(process_->pid()), label_(std::move(label)) {
+Program::Program(std::unique_ptr<jail::Process> process, Label label, std::unique_ptr<CallOutput> collected)
+    : process_(std::move(process)),
+      pid_(process_->pid()),
+      label_(std::move(label)),
+      collected_(std::move(collected)) {
   if (!label_.takes_input) input_.close();
   // A terminal is not so by itself.
   if (has_terminal()) ::fcntl(process_->pty.get(), F_SETFL, O_NONBLOCK);
@@ -28,6 +31,9 @@ Task<> Program::run(std::shared_ptr<Program> program, Clock& clock) {
   async::TaskScope pumps, feeder;
   if (self.has_terminal()) {
     pumps.spawn(pump(self.process_->pty.get(), Source::pty, self.output_));
+  } else if (self.collected_) {
+    pumps.spawn(self.collected_->gather(self.process_->output.get(), Source::out, self.output_));
+    pumps.spawn(self.collected_->gather(self.process_->error.get(), Source::err, self.output_));
   } else {
     pumps.spawn(pump(self.process_->output.get(), Source::out, self.output_));
     pumps.spawn(pump(self.process_->error.get(), Source::err, self.output_));
@@ -50,6 +56,7 @@ Task<> Program::run(std::shared_ptr<Program> program, Clock& clock) {
 
 void Program::leave() {
   process_->leave();
+  if (collected_) collected_->leave();
   output_.finish();
 }
 

@@ -13,6 +13,7 @@
 #include "async/task_scope.h"
 #include "base/clock.h"
 #include "base/schema.h"
+#include "sandbox/call_output.h"
 #include "sandbox/jail/jail.h"
 #include "sandbox/output_log.h"
 
@@ -24,22 +25,28 @@ struct Label {
   Time started{};
   bool takes_input = false;
   std::optional<Time> deadline;
+  std::string once;       // the name of the call that started it (kernel::Context::once); "" for none
+  bool collects = false;  // its output is in files, for that call
   static constexpr auto schema =
       fields(field("tag", &Label::tag, ""), field("started", &Label::started, "", required),
-             field("takes_input", &Label::takes_input, ""), field("deadline", &Label::deadline, ""));
+             field("takes_input", &Label::takes_input, ""), field("deadline", &Label::deadline, ""),
+             field("once", &Label::once, ""), field("collects", &Label::collects, ""));
 };
 
 class Program {
  public:
   static constexpr std::size_t kOutputMost = 256 << 10;
 
-  Program(std::unique_ptr<jail::Process> process, Label label);
+  // `collected`: where its output goes, if its label says so; else null.
+  Program(std::unique_ptr<jail::Process> process, Label label, std::unique_ptr<CallOutput> collected);
 
   int pid() const { return pid_; }
   const jail::Command& command() const { return process_->command(); }
   const Label& label() const { return label_; }
   // What it writes, with its terminal's output or that of both streams.
   OutputLog& output() { return output_; }
+  // To be read when it has ended.
+  const CallOutput* collected() const { return collected_.get(); }
   // Nothing while it runs.
   std::optional<jail::Exit> exit() const;
   // It is over, or its jail is: then without an exit.
@@ -72,6 +79,7 @@ class Program {
   const std::unique_ptr<jail::Process> process_;
   const int pid_;
   const Label label_;
+  const std::unique_ptr<CallOutput> collected_;
   OutputLog output_{kOutputMost};
   async::Channel<std::string> input_{4};
   std::atomic<bool> ended_{false}, timed_out_{false};

@@ -48,6 +48,8 @@ Result<> RecordFolder::write(const Record& record) const {
 }
 
 void RecordFolder::remove(const std::string& id) const {
+  std::error_code error;  // what stays, load() removes
+  std::filesystem::remove_all(calls(id), error);
   if (::unlink(path(id).c_str()) != 0 && errno != ENOENT) {
     log::warn("a sandbox's record stays", {{"id", id}, {"errno", errno}});
   }
@@ -56,7 +58,12 @@ void RecordFolder::remove(const std::string& id) const {
 Result<std::map<std::string, Record>> RecordFolder::load() const {
   std::map<std::string, Record> records;
   std::error_code error;
+  std::vector<std::filesystem::path> outputs;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
+    if (entry.path().extension() == kCalls) {
+      outputs.push_back(entry.path());
+      continue;
+    }
     Result<Record> record = fail(ErrorCode::internal, "it was never finished");
     if (entry.path().extension() == kEnding) record = read_record(entry.path());
     if (record) {
@@ -69,6 +76,10 @@ Result<std::map<std::string, Record>> RecordFolder::load() const {
     ::unlink(entry.path().c_str());
   }
   if (error) return fail_errno(error.value(), folder_);
+  for (const std::filesystem::path& output : outputs) {
+    std::error_code ignored;
+    if (!records.contains(output.stem().string())) std::filesystem::remove_all(output, ignored);
+  }
   return records;
 }
 

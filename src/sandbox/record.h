@@ -26,15 +26,16 @@ struct Record {
   std::vector<std::string> layers;  // of the image, the topmost first
   bool host_usr = true;
   Egress egress;
+  std::string once;     // the name of the call that made it (kernel::Context::once); "" for none
   bool paused = false;  // or about to be: written before it is frozen, and after it was thawed
-  static constexpr auto schema =
-      fields(field("id", &Record::id, "", required), field("workspace", &Record::workspace, "", required),
-             field("image", &Record::image, "", required), field("created", &Record::created, "", required),
-             field("idle_timeout_s", &Record::idle_timeout, "", required),
-             field("deadline", &Record::deadline, ""), field("env", &Record::env, ""),
-             field("metadata", &Record::metadata, ""), field("limits", &Record::limits, ""),
-             field("layers", &Record::layers, ""), field("host_usr", &Record::host_usr, ""),
-             field("egress", &Record::egress, ""), field("paused", &Record::paused, ""));
+  static constexpr auto schema = fields(
+      field("id", &Record::id, "", required), field("workspace", &Record::workspace, "", required),
+      field("image", &Record::image, "", required), field("created", &Record::created, "", required),
+      field("idle_timeout_s", &Record::idle_timeout, "", required), field("deadline", &Record::deadline, ""),
+      field("env", &Record::env, ""), field("metadata", &Record::metadata, ""),
+      field("limits", &Record::limits, ""), field("layers", &Record::layers, ""),
+      field("host_usr", &Record::host_usr, ""), field("egress", &Record::egress, ""),
+      field("once", &Record::once, ""), field("paused", &Record::paused, ""));
 };
 
 class RecordFolder {
@@ -44,12 +45,15 @@ class RecordFolder {
 
   // REQUIRES: one writer for each sandbox at a time. Errors: unavailable (disk full), internal.
   Result<> write(const Record& record) const;
+  // Where CallOutput keeps what commands of this sandbox write; it goes with the record.
+  std::string calls(const std::string& id) const { return folder_ + "/" + id + std::string(kCalls); }
   // Does nothing where there is none.
   void remove(const std::string& id) const;
   // All of them, by id. One that can't be read is removed and named in the log.
   Result<std::map<std::string, Record>> load() const;
 
  private:
+  static constexpr std::string_view kCalls = ".calls";
   explicit RecordFolder(std::string folder) : folder_(std::move(folder)) {}
   std::string path(const std::string& id) const { return folder_ + "/" + id + ".json"; }
   std::string folder_;

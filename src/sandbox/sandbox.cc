@@ -10,6 +10,7 @@ namespace acloud::sandbox {
 Sandbox::Sandbox(Record record, std::unique_ptr<jail::Jail> jail, images::Layers::Held layers, Shared shared)
     : id_(record.id),
       workspace_(record.workspace),
+      once_(record.once),
       layers_(std::move(layers)),
       jail_(std::move(jail)),
       records_(shared.records),
@@ -18,6 +19,12 @@ Sandbox::Sandbox(Record record, std::unique_ptr<jail::Jail> jail, images::Layers
       gates_(shared.outside, record.workspace),
       record_(std::move(record)),
       idle_since_(shared.clock.instant()) {}
+
+Sandbox::~Sandbox() {
+  for (const auto& [pid, program] : programs_) {
+    if (!program->label().once.empty()) program->leave();
+  }
+}
 
 Record Sandbox::record() const {
   const std::lock_guard lock(mutex_);
@@ -130,10 +137,11 @@ Result<> Sandbox::note_egress(const Egress& egress) {
   return {};
 }
 
-Task<Result<std::unique_ptr<jail::Process>>> Sandbox::start(jail::Command command, async::Deadline by) {
+Task<Result<std::unique_ptr<jail::Process>>> Sandbox::start(jail::Command command, async::Deadline by,
+                                                            jail::Fd input) {
   ACLOUD_CO_TRY(const Lock::Held held, co_await lock_.acquire(by));
   ACLOUD_CO_CHECK(co_await thaw(by));
-  co_return co_await jail_->exec(std::move(command), by);
+  co_return co_await jail_->exec(std::move(command), by, std::move(input));
 }
 
 Task<Result<jail::Fd>> Sandbox::listen(std::uint16_t port, async::Deadline by) {
@@ -148,20 +156,41 @@ Task<Result<jail::Fd>> Sandbox::connect(std::uint16_t port, async::Deadline by) 
   co_return co_await jail_->connect(port, by);
 }
 
-Task<Result<Sandbox::Started>> Sandbox::start_program(jail::Command command, Label label,
-                                                      async::Deadline by) {
-  const auto living =
-      std::ranges::count_if(programs(), [](const auto& program) { return !program->ended(); });
+Task<Result<Sandbox::Started>> Sandbox::start_program(jail::Command command, Label label, async::Deadline by,
+                                                      jail::Fd input) {
+  // A frozen one has not told yet what runs in it.
+  if (!label.once.empty()) ACLOUD_CO_CHECK(co_await wake(by));
+  const auto all = programs();
+  const auto earlier = std::ranges::find_if(
+      all, [&](const auto& program) { return !label.once.empty() && program->label().once == label.once; });
+  if (earlier != all.end())
+    co_return Started{*earlier, std::make_unique<OutputLog::Reader>((*earlier)->output(), true), true};
+  const auto living = std::ranges::count_if(all, [](const auto& program) { return !program->ended(); });
   if (living >= static_cast<std::ptrdiff_t>(kProgramsMost)) {
     co_return fail(ErrorCode::precondition_failed,
                    "{} processes run in the sandbox beside calls, which is the most: end some", living);
   }
   command.label = encode(label);
-  ACLOUD_CO_TRY(auto process, co_await start(std::move(command), by));
-  Started started{std::make_shared<Program>(std::move(process), std::move(label)), {}};
+  ACLOUD_CO_TRY(auto output, output_for(label));
+  ACLOUD_CO_TRY(auto process, co_await start(std::move(command), by, std::move(input)));
+  Started started{std::make_shared<Program>(std::move(process), std::move(label), std::move(output)), {}};
   started.output = std::make_unique<OutputLog::Reader>(started.program->output(), true);
   add(started.program);
   co_return started;
+}
+
+Result<std::unique_ptr<CallOutput>> Sandbox::output_for(const Label& label) const {
+  if (!label.collects) return nullptr;
+  return CallOutput::open(records_.calls(id_), label.once);
+}
+
+void Sandbox::forget(std::int64_t pid) {
+  std::shared_ptr<Program> forgotten;  // its end is outside of the lock
+  const std::lock_guard lock(mutex_);
+  const auto found = programs_.find(pid);
+  if (found == programs_.end()) return;
+  forgotten = std::move(found->second);
+  programs_.erase(found);
 }
 
 void Sandbox::add(std::shared_ptr<Program> program) {
@@ -248,8 +277,10 @@ void Sandbox::take_over() {
   for (auto& process : jail_->take_processes()) {
     const auto json = parse_json(process->command().label);
     auto label = json ? decode<Label>(*json) : Result<Label>(std::unexpected(json.error()));
-    if (label) {
-      add(std::make_shared<Program>(std::move(process), *std::move(label)));
+    auto output = label ? output_for(*label) : nullptr;
+    if (!output) log::warn("a command's output is lost", {{"id", id_}, {"error", output.error().message()}});
+    if (label && output) {
+      add(std::make_shared<Program>(std::move(process), *std::move(label), *std::move(output)));
     } else {
       (void)process->signal(SIGKILL, jail::Scope::tree);  // one that has ended meanwhile needs none
     }

@@ -41,14 +41,19 @@ class Sandbox {
   };
   // `layers`: those that it stands on, kept as long as it is there; null where it stands on none.
   Sandbox(Record record, std::unique_ptr<jail::Jail> jail, images::Layers::Held layers, Shared shared);
+  // Programs whose calls may be made again are left to a later server.
+  ~Sandbox();
 
   const std::string& id() const { return id_; }
   const std::string& workspace() const { return workspace_; }
+  // The name of the call that made it; "" for none.
+  const std::string& once() const { return once_; }
   Record record() const;
   Life life(bool can_pause) const;
 
   // Starts a program, waking the sandbox where it is paused. Errors: as Jail::exec; not_found (it has ended).
-  Task<Result<std::unique_ptr<jail::Process>>> start(jail::Command command, async::Deadline by);
+  Task<Result<std::unique_ptr<jail::Process>>> start(jail::Command command, async::Deadline by,
+                                                     jail::Fd input = {});
   // A socket that listens on a port of the sandbox (0: any), or is being connected to one. Errors: as those
   // of Jail; not_found.
   Task<Result<jail::Fd>> listen(std::uint16_t port, async::Deadline by);
@@ -64,10 +69,14 @@ class Sandbox {
   struct Started {
     std::shared_ptr<Program> program;
     std::unique_ptr<OutputLog::Reader> output;  // from its first byte on
+    bool found = false;                         // the call had started it before
   };
-  // Starts one that runs whether or not a call waits for it. Errors: as start(); precondition_failed (there
-  // are kProgramsMost).
-  Task<Result<Started>> start_program(jail::Command command, Label label, async::Deadline by);
+  // Starts one that runs whether or not a call waits for it, or finds the one that the call of this name has
+  // started. Errors: as start(); precondition_failed (there are kProgramsMost).
+  Task<Result<Started>> start_program(jail::Command command, Label label, async::Deadline by,
+                                      jail::Fd input = {});
+  // What came of a program is on disk, and nobody asks for it any more.
+  void forget(std::int64_t pid);
   // Null where there is none.
   std::shared_ptr<Program> find_program(std::int64_t pid) const;
   // By their numbers.
@@ -109,8 +118,9 @@ class Sandbox {
   Task<Result<>> freeze(async::Deadline by);  // these two: REQUIRE the lock
   Task<Result<>> thaw(async::Deadline by);
   void add(std::shared_ptr<Program> program);
+  Result<std::unique_ptr<CallOutput>> output_for(const Label& label) const;
 
-  const std::string id_, workspace_;
+  const std::string id_, workspace_, once_;
   const images::Layers::Held layers_;  // go after the jail
   const std::unique_ptr<jail::Jail> jail_;
   const RecordFolder& records_;

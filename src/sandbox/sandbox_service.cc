@@ -42,7 +42,9 @@ SandboxUsage to_usage(const jail::Stats& stats) {
           .oom_kills = static_cast<std::int64_t>(stats.oom_kills)};
 }
 
-Error took_too_long(std::chrono::milliseconds timeout, Conversation& talk) {
+}  // namespace
+
+Error took_too_long(std::chrono::milliseconds timeout, Output out, Output err) {
   const auto head = [](Output& output) {
     output.text.resize(std::min(output.text.size(), SandboxService::kOutputInErrors));
     return to_valid_utf8(output.text);
@@ -51,11 +53,9 @@ Error took_too_long(std::chrono::milliseconds timeout, Conversation& talk) {
                fmt::format(
                    "the command ran longer than timeout_s = {} and was killed with all that it had started",
                    std::chrono::duration<double>(timeout).count()))
-      .with_detail("stdout", head(talk.out))
-      .with_detail("stderr", head(talk.err));
+      .with_detail("stdout", head(out))
+      .with_detail("stderr", head(err));
 }
-
-}  // namespace
 
 SandboxInfo to_info(const Record& record) {
   SandboxInfo info{.id = record.id,
@@ -144,7 +144,8 @@ Task<Result<SandboxInfo>> SandboxService::create(Context& context, CreateSandbox
                 .metadata = std::move(request.metadata),
                 .limits = request.limits,
                 .layers = {},
-                .egress = std::move(request.egress)};
+                .egress = std::move(request.egress),
+                .once = context.once()};
   // A small disk has no room for the tables of many files.
   record.limits.disk_inodes = std::min(record.limits.disk_inodes, record.limits.disk.value / kBytesPerInode);
   if (request.deadline) record.deadline = record.created + *request.deadline;
@@ -247,6 +248,8 @@ Task<Result<Executed>> SandboxService::exec(Context& context, Execute request) {
                                                                       .cwd = std::move(request.cwd),
                                                                       .env = std::move(request.env),
                                                                       .user = std::move(request.user)}));
+  if (!context.once().empty())
+    co_return co_await exec_once(context, *sandbox, std::move(request), std::move(command));
   ACLOUD_CO_TRY(const auto process, co_await sandbox->start(std::move(command), soon(context).earlier(by)));
   if (context.events() != nullptr) {
     auto told = co_await context.events()->emit("start", fmt::format(R"({{"pid":{}}})", process->pid()));
@@ -257,7 +260,8 @@ Task<Result<Executed>> SandboxService::exec(Context& context, Execute request) {
   }
   ACLOUD_CO_TRY(Conversation talk, co_await converse(*process, std::move(request.input).value_or(""), by,
                                                      context.events(), kOutputKept));
-  if (talk.timed_out) co_return std::unexpected(took_too_long(request.timeout, talk));
+  if (talk.timed_out)
+    co_return std::unexpected(took_too_long(request.timeout, std::move(talk.out), std::move(talk.err)));
   Executed done{.exit_code = talk.exit.shell_code(),
                 .out = std::move(talk.out.text),
                 .err = std::move(talk.err.text),

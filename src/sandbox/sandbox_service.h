@@ -85,6 +85,8 @@ class SandboxService {
   };
   // Errors: not_found: no such user.
   Task<Result<jail::Command>> to_command(Sandbox& sandbox, Wanted wanted);
+  Task<Result<Executed>> exec_once(kernel::Context& context, Sandbox& sandbox, Execute request,
+                                   jail::Command command);
   // Makes a sandbox from what `image` names, and starts what a template says. `record.env` goes before the
   // image's own. Errors: not_found: no such image.
   Task<Result<std::shared_ptr<Sandbox>>> make_from(kernel::Context& context, std::string image,
@@ -110,6 +112,8 @@ class SandboxService {
   async::BlockingPool& copying_;
 };
 
+// A command was killed for its time; what it wrote goes with the error.
+Error took_too_long(std::chrono::milliseconds timeout, Output out, Output err);
 SandboxInfo to_info(const Record& record);
 Place place_of(const Sandbox& sandbox);
 // A request's tar, from wherever it came. Errors: invalid_argument.

@@ -152,6 +152,16 @@ Task<Result<std::shared_ptr<Sandbox>>> Sandboxes::create(Record record, images::
   co_return sandbox;
 }
 
+std::shared_ptr<Sandbox> Sandboxes::made_by(const std::string& workspace, const std::string& once) const {
+  if (once.empty()) return nullptr;
+  const std::lock_guard lock(mutex_);
+  for (auto at = index_.lower_bound({workspace, ""}); at != index_.end() && at->first.first == workspace;
+       ++at) {
+    if (at->second->once() == once && !at->second->ending()) return at->second;
+  }
+  return nullptr;
+}
+
 Task<Result<std::shared_ptr<Sandbox>>> Sandboxes::find(std::string workspace, std::string id) {
   ACLOUD_CO_CHECK(co_await available());
   {

@@ -55,6 +55,8 @@ class Sandboxes {
   images::Images& images() { return *images_; }
   images::Importer& importer() { return *importer_; }
 
+  // The one that the call of this name has made; null where there is none.
+  std::shared_ptr<Sandbox> made_by(const std::string& workspace, const std::string& once) const;
   // `record` without an id; `layers` are those that it names. Errors: those of jail::Host::create.
   Task<Result<std::shared_ptr<Sandbox>>> create(Record record, images::Layers::Held layers);
   // Errors: not_found, also for one of another workspace; unavailable.

@@ -97,8 +97,11 @@ class Runner::Worker {
   Task<> rest() {
     Duration longest = parts().exclusive ? Duration(kBeatEvery) : Duration(kLookEvery);
     if (controls_.size() < parts().at_once) {
-      const auto due = co_await parts().database.read_here(
-          [](store::Reader& reader) -> Result<std::optional<Time>> { return tables::next_due(reader); });
+      const auto due =
+          co_await parts().database.read_here([holder = runner_.holder_, now = parts().clock.now()](
+                                                  store::Reader& reader) -> Result<std::optional<Time>> {
+            return tables::next_due(reader, holder, now);
+          });
       if (due && *due)
         longest = std::clamp<Duration>(**due - parts().clock.now(), std::chrono::milliseconds(1), longest);
     }
@@ -232,7 +235,7 @@ class Runner::Worker {
   bool stopping_ = false;
 };
 
-Runner::Runner(Parts parts) : parts_(std::move(parts)), holder_{.instance = parts_.instance} {
+Runner::Runner(Parts parts) : parts_(std::move(parts)), holder_{parts_.instance.id, parts_.instance.place} {
   for (std::size_t i = 0; i < parts_.loops.size(); ++i)
     workers_.push_back(std::make_unique<Worker>(*this, parts_.loops.at(i)));
 }
@@ -240,10 +243,9 @@ Runner::Runner(Parts parts) : parts_(std::move(parts)), holder_{.instance = part
 Runner::~Runner() = default;
 
 Task<Result<>> Runner::take_over() {
-  if (!parts_.exclusive) co_return Result<>();
   co_return co_await parts_.database.write_durably(
-      [instance = parts_.instance, now = parts_.clock.now()](store::Transaction& tx) {
-        return tables::take_over(tx, instance, now);
+      [holder = holder_, alone = parts_.exclusive, now = parts_.clock.now()](store::Transaction& tx) {
+        return tables::take_over(tx, holder, alone, now);
       });
 }
 

@@ -2,6 +2,8 @@
 //
 // A task that waits is a row and nothing else. One that runs keeps its lease by a beat every few seconds;
 // when its server dies, another takes it up when the lease is over, or the same server when it starts again.
+// One that uses sandboxes stays with the data folder that it was begun on, where they are, as long as that
+// may come back; then another server ends it.
 #pragma once
 
 #include <atomic>
@@ -12,6 +14,7 @@
 #include "async/channel.h"
 #include "async/event_loop.h"
 #include "kernel/call_path.h"
+#include "kernel/instances.h"
 #include "task/tables.h"
 
 namespace acloud::task {
@@ -50,7 +53,7 @@ class Runner {
     Random& random;
     async::LoopThreads& loops;
     Board& board;
-    std::string instance;
+    kernel::Instance instance;
     bool exclusive;  // no other server has the database open
     // Whether the API key of this id still works: a task is not gone on with whose key was revoked.
     std::function<Task<Result<bool>>(std::string key)> key_works;

@@ -296,6 +296,10 @@ void Script::interrupt(std::string_view why) {
     ending_.state = State::failed;
     ending_.error =
         TaskFailure{"unauthenticated", "the API key that the task was asked for with works no more"};
+  } else if (why == "moved") {
+    ending_.state = State::failed;
+    ending_.error = TaskFailure{
+        "unavailable", "the server that held the task's sandboxes is gone; task.retry begins it anew"};
   } else {
     ending_.state = State::cancelled;
   }

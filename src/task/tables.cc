@@ -1,5 +1,7 @@
 #include "task/tables.h"
 
+#include "kernel/instances.h"
+
 namespace acloud::task {
 
 using store::Rows;
@@ -53,7 +55,10 @@ std::vector<store::Migration> migrations() {
            "  name TEXT NOT NULL,"
            "  value TEXT NOT NULL,"
            "  taken BIGINT NOT NULL,"
-           "  PRIMARY KEY (task, number));"}};
+           "  PRIMARY KEY (task, number));"},
+          {"task-place-1",
+           "ALTER TABLE tasks ADD COLUMN bound BIGINT NOT NULL DEFAULT 0;"
+           "ALTER TABLE tasks ADD COLUMN place TEXT NOT NULL DEFAULT '';"}};
 }
 
 Result<> forget_workspace(store::Transaction& tx, const std::string& workspace) {
@@ -121,6 +126,13 @@ struct Candidate {
   Time due{};
 };
 
+// Which tasks a server may take: $1 is its place, $2 a time before which the last lease of a place must have
+// ended for the place to be gone for good.
+constexpr std::string_view kMayTake =
+    "(place = '' OR place = $1 OR NOT EXISTS (SELECT 1 FROM instances WHERE instances.place = tasks.place "
+    "AND "
+    "instances.until > $2))";
+
 // A pure choice, so that it can be thought about: aged ones first, then by priority, in each of these a
 // workspace with fewer running before one with more.
 std::vector<std::string> choose(std::vector<Candidate> due, Time now, std::size_t most,
@@ -145,28 +157,35 @@ Result<> add(store::Transaction& tx, const NewTask& task, const Owner& owner) {
   ACLOUD_CHECK(tx.execute(
       "INSERT INTO tasks (id, workspace, principal, owner, spec, tools, goal, secret, version, priority, "
       "state, "
-      "attempt, steps, holder, due, interrupt, created, deadline, length) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', 1, 0, '', $11, '', $11, $12, $13)",
+      "attempt, steps, holder, due, interrupt, created, deadline, length, bound) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', 1, 0, '', $11, '', $11, $12, $13, $14)",
       {task.id, owner.workspace, owner.principal, encode(owner), task.spec_json, task.tools_json, task.goal,
        task.secret, Script::kVersion, task.priority, store::to_value(task.created),
-       store::to_value(task.deadline), std::int64_t{(task.deadline - task.created).count()}}));
+       store::to_value(task.deadline), std::int64_t{(task.deadline - task.created).count()},
+       std::int64_t{task.bound}}));
   return {};
 }
 
 Result<std::vector<Claimed>> claim(store::Transaction& tx, const Holder& holder, Time now, std::size_t most,
                                    std::map<std::string, std::size_t> running) {
-  ACLOUD_TRY(const Rows rows, tx.query("SELECT id, workspace, priority, due FROM tasks WHERE due <= $1 "
-                                       "ORDER BY due LIMIT $2",
-                                       {store::to_value(now), kLookedAt}));
+  const store::Value gone = store::to_value(now - kernel::Instances::kComesBack);
+  ACLOUD_TRY(const Rows rows, tx.query(fmt::format("SELECT id, workspace, priority, due FROM tasks WHERE {} "
+                                                   "AND due <= $3 ORDER BY due LIMIT $4",
+                                                   kMayTake),
+                                       {holder.place, gone, store::to_value(now), kLookedAt}));
   std::vector<Candidate> due;
   for (const store::Row& row : rows) due.push_back({row.text(0), row.text(1), row.integer(2), row.time(3)});
   std::vector<Claimed> claimed;
   for (const std::string& id : choose(std::move(due), now, most, std::move(running))) {
     ACLOUD_TRY(const Rows taken,
                tx.query("UPDATE tasks SET holder = $2, due = $3, state = 'running', "
-                        "started = COALESCE(started, $4) WHERE id = $1 "
+                        "started = COALESCE(started, $4), "
+                        "interrupt = CASE WHEN interrupt = '' AND place <> '' AND place <> $5 THEN $6 ELSE "
+                        "interrupt END, "
+                        "place = CASE WHEN bound <> 0 AND place = '' THEN $5 ELSE place END WHERE id = $1 "
                         "RETURNING owner, spec, tools, secret, interrupt, version, attempt, deadline",
-                        {id, holder.instance, store::to_value(now + holder.lease), store::to_value(now)}));
+                        {id, holder.instance, store::to_value(now + holder.lease), store::to_value(now),
+                         holder.place, std::string(kMoved)}));
     const store::Row& row = taken.front();
     ACLOUD_TRY(const Json owner_json, parse_json(row.text(0)));
     ACLOUD_TRY(Owner owner, decode<Owner>(owner_json));
@@ -199,16 +218,20 @@ Result<std::map<std::string, std::string>> beat(store::Transaction& tx, const Ho
   return told;
 }
 
-Result<> take_over(store::Transaction& tx, const std::string& instance, Time now) {
+Result<> take_over(store::Transaction& tx, const Holder& holder, bool alone, Time now) {
   ACLOUD_CHECK(tx.execute(
-      "UPDATE tasks SET due = $2, holder = '' WHERE due IS NOT NULL AND holder <> '' AND holder <> $1",
-      {instance, store::to_value(now)}));
+      "UPDATE tasks SET due = $2, holder = '' WHERE due IS NOT NULL AND holder <> '' AND holder <> $1 AND "
+      "($3 <> 0 OR NOT EXISTS (SELECT 1 FROM instances WHERE instances.id = tasks.holder AND until > $2))",
+      {holder.instance, store::to_value(now), std::int64_t{alone}}));
   return {};
 }
 
-Result<std::optional<Time>> next_due(store::Reader& reader) {
-  ACLOUD_TRY(const Rows rows,
-             reader.query("SELECT due FROM tasks WHERE due IS NOT NULL ORDER BY due LIMIT 1"));
+Result<std::optional<Time>> next_due(store::Reader& reader, const Holder& holder, Time now) {
+  ACLOUD_TRY(
+      const Rows rows,
+      reader.query(
+          fmt::format("SELECT due FROM tasks WHERE due IS NOT NULL AND {} ORDER BY due LIMIT 1", kMayTake),
+          {holder.place, store::to_value(now - kernel::Instances::kComesBack)}));
   if (rows.empty()) return std::nullopt;
   return rows.front().time(0);
 }
@@ -293,7 +316,7 @@ Result<TaskInfo> retry(store::Transaction& tx, const std::string& workspace, con
                 id, name_of(info.state));
   ACLOUD_CHECK(tx.execute(
       "UPDATE tasks SET state = 'queued', attempt = attempt + 1, steps = 0, holder = '', due = $2, "
-      "interrupt = '', started = NULL, ended = NULL, deadline = $2 + length, result = NULL, "
+      "interrupt = '', place = '', started = NULL, ended = NULL, deadline = $2 + length, result = NULL, "
       "error_code = NULL, error_message = NULL WHERE id = $1",
       {id, store::to_value(now)}));
   ACLOUD_CHECK(tx.execute("DELETE FROM task_signals WHERE task = $1", {id}));

@@ -34,6 +34,7 @@ struct NewTask {
   std::string goal;
   std::string secret;  // in the idempotency keys of its steps, so that nobody else can use these first
   std::int64_t priority = 5;
+  bool bound = false;  // it may use sandboxes, which only the server that has them reaches
   Time created{}, deadline{};
 };
 
@@ -48,8 +49,12 @@ struct Claimed {
 
 struct Holder {
   std::string instance;
+  std::string place;  // the data folder, as kernel::Instance has it
   std::chrono::seconds lease{15};
 };
+
+// Why a task is interrupted whose sandboxes are at a place that is gone for good.
+inline constexpr std::string_view kMoved = "moved";
 
 std::vector<store::Migration> migrations();
 Result<> forget_workspace(store::Transaction& transaction, const std::string& workspace);
@@ -59,17 +64,19 @@ namespace tables {
 Result<> add(store::Transaction& transaction, const NewTask& task, const Owner& owner);
 // Takes up to `most` tasks that are due: those with a higher priority first, a workspace in turn with the
 // others (`running`: how many each has here), and of one workspace the longest due. One that waits long
-// enough comes before any priority.
+// enough comes before any priority. One that is bound to a place is taken there, and elsewhere only to be
+// interrupted (kMoved), when the place is gone for good.
 Result<std::vector<Claimed>> claim(store::Transaction& transaction, const Holder& holder, Time now,
                                    std::size_t most, std::map<std::string, std::size_t> running);
 // Keeps the leases of these; gives why any of them is to be interrupted, and "lost" for those that are no
 // longer held.
 Result<std::map<std::string, std::string>> beat(store::Transaction& transaction, const Holder& holder,
                                                 Time now, const std::vector<std::string>& tasks);
-// Of a store that only one server can have open: what an earlier run held is due.
-Result<> take_over(store::Transaction& transaction, const std::string& instance, Time now);
-// When the next task is due; nothing where none is.
-Result<std::optional<Time>> next_due(store::Reader& reader);
+// At the start: what dead runs held is due. These are all others where the server is `alone` on the store,
+// else those without a lease.
+Result<> take_over(store::Transaction& transaction, const Holder& holder, bool alone, Time now);
+// When the next task is due that this server may take; nothing where none is.
+Result<std::optional<Time>> next_due(store::Reader& reader, const Holder& holder, Time now);
 
 // Errors of these: not_found.
 Result<TaskInfo> find(store::Reader& reader, const std::string& workspace, const std::string& id);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernel/instances.h"
 #include "store/testing/databases.h"
 
 namespace acloud::task {
@@ -10,9 +11,16 @@ namespace {
 
 using std::chrono::seconds;
 
+std::vector<store::Migration> all_migrations() {
+  std::vector<store::Migration> all = kernel::Instances::migrations();
+  for (auto& each : migrations()) all.push_back(std::move(each));
+  return all;
+}
+
 class TablesTest : public store::testing::OnEachDatabase {
  protected:
-  void add(const std::string& id, const std::string& workspace = "w", std::int64_t priority = 5) {
+  void add(const std::string& id, const std::string& workspace = "w", std::int64_t priority = 5,
+           bool bound = false) {
     NewTask made{.id = id,
                  .owner = {.workspace = workspace, .principal = "root", .key = "key_1", .grants = {}},
                  .spec_json = "{}",
@@ -20,6 +28,7 @@ class TablesTest : public store::testing::OnEachDatabase {
                  .goal = "do it",
                  .secret = "s",
                  .priority = priority,
+                 .bound = bound,
                  .created = clock_.now(),
                  .deadline = clock_.now() + seconds(3600)};
     ASSERT_TRUE(run(database_.write_durably(
@@ -58,9 +67,9 @@ class TablesTest : public store::testing::OnEachDatabase {
   }
 
   ManualClock clock_;
-  store::Database& database_ = open(migrations());
-  Holder one_{.instance = "one"};
-  Holder two_{.instance = "two"};
+  store::Database& database_ = open(all_migrations());
+  Holder one_{.instance = "one", .place = "here"};
+  Holder two_{.instance = "two", .place = "there"};
 };
 
 TEST_P(TablesTest, ATaskIsOneServersUntilItsLeaseIsOver) {
@@ -80,6 +89,47 @@ TEST_P(TablesTest, ATaskIsOneServersUntilItsLeaseIsOver) {
   const auto entries = run(journal(two_, second.front()).read()).value();
   ASSERT_EQ(entries.size(), 1);
   EXPECT_EQ(entries.front().outcome->json, "0");
+}
+
+TEST_P(TablesTest, ATaskWithSandboxesStaysWhereTheyAreAsLongAsThatMayComeBack) {
+  kernel::Instances life(database_, clock_, {.id = "one", .place = "here"});
+  ASSERT_TRUE(run(life.start()));
+  add("task_a", "w", 5, true);
+  ASSERT_EQ(claim(one_).size(), 1);
+  clock_.advance(std::chrono::minutes(2));
+  EXPECT_TRUE(claim(two_).empty()) << "the sandbox is not there";
+  const auto due = [&](const Holder& holder) {
+    return *run(database_.read(
+        [&, holder](store::Reader& reader) { return tables::next_due(reader, holder, clock_.now()); }));
+  };
+  EXPECT_TRUE(due(one_));
+  EXPECT_FALSE(due(two_));
+  // A later run on the same data folder finds it.
+  const Holder again{.instance = "one again", .place = "here"};
+  const auto back = claim(again);
+  ASSERT_EQ(back.size(), 1);
+  EXPECT_EQ(back.front().interrupt, "");
+  clock_.advance(kernel::Instances::kComesBack);
+  EXPECT_TRUE(due(two_));
+  const auto moved = claim(two_);
+  ASSERT_EQ(moved.size(), 1);
+  EXPECT_EQ(moved.front().interrupt, kMoved);
+}
+
+TEST_P(TablesTest, AStartTakesOverWhatDeadRunsHeld) {
+  kernel::Instances life(database_, clock_, {.id = "two", .place = "there"});
+  ASSERT_TRUE(run(life.start()));
+  add("task_a");
+  ASSERT_EQ(claim(one_).size(), 1);
+  add("task_b");
+  ASSERT_EQ(claim(two_).size(), 1);
+  const Holder next{.instance = "next", .place = "here"};
+  ASSERT_TRUE(run(database_.write_durably(
+      [&](store::Transaction& tx) { return tables::take_over(tx, next, false, clock_.now()); })));
+  EXPECT_EQ(ids(claim(next)), std::vector<std::string>{"task_a"});
+  ASSERT_TRUE(run(database_.write_durably(
+      [&](store::Transaction& tx) { return tables::take_over(tx, next, true, clock_.now()); })));
+  EXPECT_EQ(ids(claim(next)), std::vector<std::string>{"task_b"});
 }
 
 TEST_P(TablesTest, EveryEntryAndEveryBeatKeepsTheLease) {

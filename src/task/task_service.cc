@@ -51,6 +51,11 @@ Result<> check(const RunTask& request) {
   return {};
 }
 
+bool uses_sandboxes(const RunTask& request, const std::vector<Tool>& tools) {
+  return request.program || !request.resources.sandbox.is_null() || !request.resources.files.empty() ||
+         std::ranges::any_of(tools, [](const Tool& tool) { return tool.operation.starts_with("sandbox."); });
+}
+
 }  // namespace
 
 Result<std::vector<Tool>> TaskService::tools_for(const RunTask& request) {
@@ -77,6 +82,7 @@ Task<Result<TaskInfo>> TaskService::run(Context& context, RunTask request) {
                .goal = request.goal,
                .secret = context.random.hex(8),
                .priority = request.priority,
+               .bound = uses_sandboxes(request, tools),
                .created = context.clock.now(),
                .deadline = {}};
   made.deadline = made.created + request.deadline;

@@ -1,9 +1,10 @@
 """A model that does what its goal says, for tests of agents: the goal is JSON, {"turns": [[[tool, arguments], ...], ...],
-"answer": text}; each turn is what it calls at once. Which turn it is at it sees from the conversation, as a model does,
+"answer": text, "think_s": seconds before it says anything}; each turn is what it calls at once. Which turn it is at it sees from the conversation, as a model does,
 so it says the same again after a crash."""
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -30,12 +31,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.requests.append(body)
+        goal = json.loads(next(message["content"] for message in body["messages"] if message["role"] == "user"))
+        time.sleep(goal.get("think_s", 0))
         text = json.dumps(reply(body)).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
+        self.server.answered.append(body)
 
     def log_message(self, *_):
         pass
@@ -53,6 +57,7 @@ class Scripted:
         self.server = Quiet(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.requests = []
+        self.server.answered = []  # those that were answered whole
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         return self
 
@@ -63,6 +68,10 @@ class Scripted:
     @property
     def requests(self):
         return self.server.requests
+
+    @property
+    def answered(self):
+        return self.server.answered
 
     def config(self):
         return (f'[[provider]]\nname = "mock"\ndialect = "openai"\nbase_url = "http://127.0.0.1:{self.server.server_port}/v1"\n'

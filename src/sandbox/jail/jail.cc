@@ -82,7 +82,7 @@ std::uint32_t Jail::inside_id(std::uint32_t host) const {
 
 std::uint32_t Jail::id_count() const { return state_->id_count; }
 
-Task<Result<std::unique_ptr<Process>>> Jail::exec(Command command, async::Deadline by) {
+Task<Result<std::unique_ptr<Process>>> Jail::exec(Command command, async::Deadline by, Fd input) {
   ACLOUD_CO_CHECK(check(command, state_->id_count));
   ACLOUD_CO_TRY(auto sockets, make_socket_pair());
   auto state = std::make_unique<Process::State>();
@@ -91,6 +91,7 @@ Task<Result<std::unique_ptr<Process>>> Jail::exec(Command command, async::Deadli
   std::vector<int> fds{sockets.second.get()};
   if (command.stdio == Command::Stdio::pipes) {
     ACLOUD_CO_TRY(pipes, make_pipes());
+    if (input) pipes.theirs[0] = std::move(input);
     for (const Fd& fd : pipes.theirs) fds.push_back(fd.get());
     for (const Fd& fd : pipes.ours) fds.push_back(fd.get());
   }

@@ -9,6 +9,9 @@ using kernel::Context;
 using store::Rows;
 
 constexpr std::int64_t kDatabasesMost = 10'000;  // in one workspace
+constexpr std::size_t kIdBytes = 10;
+constexpr std::chrono::seconds kOthersWait{5};  // before a server removes what another one deleted
+constexpr std::int64_t kRemovedAtOnce = 16;
 
 std::unexpected<Error> no_database(const std::string& name) {
   return fail(ErrorCode::not_found, "no database {}; make it with database.create", name);
@@ -43,15 +46,20 @@ bool is_database_name(std::string_view text) {
 }
 
 std::vector<store::Migration> DatabaseService::migrations() {
-  return {{"database-1",
-           "CREATE TABLE databases ("
-           "  workspace TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL, password TEXT NOT NULL,"
-           "  created BIGINT NOT NULL,"
-           "  PRIMARY KEY (workspace, name));"
-           "CREATE UNIQUE INDEX databases_id ON databases (id);"}};
+  return {
+      {"database-1",
+       "CREATE TABLE databases ("
+       "  workspace TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL, password TEXT NOT NULL,"
+       "  created BIGINT NOT NULL,"
+       "  PRIMARY KEY (workspace, name));"
+       "CREATE UNIQUE INDEX databases_id ON databases (id);"},
+      {"database-deleted-1", "CREATE TABLE databases_deleted (id TEXT PRIMARY KEY, at BIGINT NOT NULL);"}};
 }
 
 Result<> DatabaseService::forget_workspace(store::Transaction& transaction, const std::string& workspace) {
+  ACLOUD_CHECK(transaction.execute(
+      "INSERT INTO databases_deleted (id, at) SELECT id, 0 FROM databases WHERE workspace = $1",
+      {workspace}));
   ACLOUD_CHECK(transaction.execute("DELETE FROM databases WHERE workspace = $1", {workspace}));
   return {};
 }
@@ -68,7 +76,11 @@ Task<Result<DatabaseService::Found>> DatabaseService::find(Context& context, std
 }
 
 Task<Result<DatabaseEntry>> DatabaseService::create(Context& context, DatabaseName request) {
-  const DatabaseKey key{context.workspace(), context.random.hex(10), context.random.hex(20)};
+  // A call that is made again finds what it had made before the server died.
+  const std::string& once = context.once();
+  const DatabaseKey key{context.workspace(),
+                        once.empty() ? context.random.hex(kIdBytes) : once.substr(0, 2 * kIdBytes),
+                        context.random.hex(20)};
   ACLOUD_CO_CHECK(co_await context.read_here(
       [name = request.name, workspace = context.workspace()](store::Reader& reader) -> Result<> {
         ACLOUD_TRY(const Rows rows, reader.query("SELECT 1 FROM databases WHERE workspace = $1 AND name = $2",
@@ -121,6 +133,8 @@ Task<Result<DatabaseInfo>> DatabaseService::get(Context& context, DatabaseName r
                             .sql = std::string(engine_.columns_sql()),
                             .params = {},
                             .limit = kQueryRowsMost,
+                            .once = {},
+                            .at = {},
                             .by = async::Deadline::after(kQueryTimeDefault).earlier(context.deadline())}));
   co_return DatabaseInfo{.name = std::move(request.name),
                          .engine = std::string(engine_.kind()),
@@ -136,17 +150,21 @@ Task<Result<QueryReply>> DatabaseService::query(Context& context, QueryDatabase 
                                   .sql = std::move(request.sql),
                                   .params = std::move(request.params),
                                   .limit = request.limit,
+                                  .once = context.once(),
+                                  .at = context.clock.now(),
                                   .by = by});
 }
 
 Task<Result<DatabaseName>> DatabaseService::remove(Context& context, DatabaseName request) {
   ACLOUD_CO_TRY(const Found found, co_await find(context, request.name));
-  auto removed =
-      co_await context.commit([request, key = found.key](store::Transaction& tx) -> Result<DatabaseName> {
+  auto removed = co_await context.commit(
+      [request, key = found.key, now = context.clock.now()](store::Transaction& tx) -> Result<DatabaseName> {
         ACLOUD_TRY(const std::int64_t gone,
                    tx.execute("DELETE FROM databases WHERE workspace = $1 AND name = $2 AND id = $3",
                               {key.workspace, request.name, key.id}));
         if (gone == 0) return no_database(request.name);
+        ACLOUD_CHECK(tx.execute("INSERT INTO databases_deleted (id, at) VALUES ($1, $2)",
+                                {key.id, store::to_value(now)}));
         return request;
       });
   if (removed) {
@@ -164,7 +182,17 @@ Task<Result<bool>> DatabaseService::remove_if_unnamed(std::string id) {
   co_return true;
 }
 
-Task<Result<>> DatabaseService::maintain() {
+Task<Result<>> DatabaseService::remove_deleted(std::string id) {
+  ACLOUD_CO_CHECK(co_await engine_.drop(id));
+  co_return co_await database_.write_durably([id](store::Transaction& tx) -> Result<> {
+    ACLOUD_CHECK(tx.execute("DELETE FROM databases_deleted WHERE id = $1", {id}));
+    return {};
+  });
+}
+
+// Readers see what is on disk alone, so what is deleted for them is so for good. A server removes what it
+// deleted itself; what stays, since that server died, any does.
+Task<Result<>> DatabaseService::maintain(Time now) {
   engine_.tidy();
   std::vector<std::string> deleted;
   {
@@ -172,11 +200,21 @@ Task<Result<>> DatabaseService::maintain() {
     deleted.swap(deleted_);
   }
   for (const std::string& id : deleted) {
-    ACLOUD_CO_TRY(const bool gone, co_await remove_if_unnamed(id));
-    if (gone) continue;
+    ACLOUD_CO_TRY(const Rows rows,
+                  co_await database_.query("SELECT 1 FROM databases_deleted WHERE id = $1", {id}));
+    if (!rows.empty()) {
+      ACLOUD_CO_CHECK(co_await remove_deleted(id));
+      continue;
+    }
+    ACLOUD_CO_TRY(const Rows named, co_await database_.query("SELECT 1 FROM databases WHERE id = $1", {id}));
+    if (named.empty()) continue;  // another server has removed it
     const std::lock_guard lock(mutex_);
     deleted_.push_back(id);  // its end is not on disk yet
   }
+  ACLOUD_CO_TRY(const Rows rows, co_await database_.query(
+                                     "SELECT id FROM databases_deleted WHERE at <= $1 ORDER BY at LIMIT $2",
+                                     {store::to_value(now - kOthersWait), kRemovedAtOnce}));
+  for (const store::Row& row : rows) ACLOUD_CO_CHECK(co_await remove_deleted(row.text(0)));
   co_return Result<>();
 }
 

@@ -19,6 +19,10 @@ struct SqlQuery {
   std::string sql;
   std::vector<Json> params;
   std::int64_t limit = kQueryRowsDefault;
+  // The call's name (kernel::Context::once), "" for none: SQL that was done under it is not done again, its
+  // reply is given anew. `at`: when the call was made.
+  std::string once;
+  Time at{};
   async::Deadline by = async::Deadline::never();
 };
 

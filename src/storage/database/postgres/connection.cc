@@ -25,11 +25,13 @@ ErrorCode code_of(std::string_view state) {
   return ErrorCode::invalid_argument;
 }
 
+std::string field_of(const PGresult* result, int which) {
+  const char* text = PQresultErrorField(result, which);
+  return text == nullptr ? "" : text;
+}
+
 Error error_of(const PGresult* result) {
-  const auto field = [&](int which) {
-    const char* text = PQresultErrorField(result, which);
-    return std::string(text == nullptr ? "" : text);
-  };
+  const auto field = [&](int which) { return field_of(result, which); };
   const ErrorCode code = code_of(field(PG_DIAG_SQLSTATE));
   std::string message = to_valid_utf8(field(PG_DIAG_MESSAGE_PRIMARY));
   if (code == ErrorCode::deadline_exceeded)
@@ -130,7 +132,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& url,
   std::unique_ptr<Connection> connection(
       new Connection(PQconnectdbParams(keywords.data(), values.data(), 0)));
   if (PQstatus(connection->raw_.get()) != CONNECTION_OK) return connection->lost();
-  PQsetNoticeProcessor(connection->raw_.get(), [](void*, const char*) {}, nullptr);
+  PQsetNoticeReceiver(connection->raw_.get(), &Connection::notice, connection.get());
   return connection;
 }
 
@@ -191,8 +193,15 @@ Result<> Connection::take(const PGresult* result, Output& output) {
     case PGRES_COPY_BOTH:
       return fail(ErrorCode::invalid_argument, "COPY from or to the client is not possible here");
     default:
+      state_ = field_of(result, PG_DIAG_SQLSTATE);
       return std::unexpected(error_of(result));
   }
+}
+
+void Connection::notice(void* self, const PGresult* result) {
+  const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  if (state != nullptr && std::string_view(state) == "25001")
+    static_cast<Connection*>(self)->began_twice_ = true;
 }
 
 void Connection::cancel() {
@@ -209,6 +218,19 @@ Result<QueryReply> Connection::run(const std::string& sql) {
 
 Result<QueryReply> Connection::run(const std::string& sql, const std::vector<Json>& values,
                                    std::int64_t limit, Instant until) {
+  ACLOUD_TRY(QueryReply reply, ask(sql, values, limit, until));
+  if (in_transaction()) return std::unexpected(left_open());
+  return reply;
+}
+
+Error Connection::left_open() {
+  return Error(ErrorCode::invalid_argument,
+               "the SQL begins a transaction and does not end it: it was undone; end with COMMIT");
+}
+
+Result<QueryReply> Connection::ask(const std::string& sql, const std::vector<Json>& values,
+                                   std::int64_t limit, Instant until) {
+  state_.clear();
   if (sql.find('\0') != sql.npos) return fail(ErrorCode::invalid_argument, "sql: there is a NUL in it");
   ACLOUD_TRY(const Params params, Params::of(values));
   const auto pointers = params.pointers();
@@ -234,10 +256,6 @@ Result<QueryReply> Connection::run(const std::string& sql, const std::vector<Jso
   }
   if (!done) return std::unexpected(std::move(done).error());
   if (!output.ran) return fail(ErrorCode::invalid_argument, "sql: there is no statement in it");
-  if (PQtransactionStatus(raw_.get()) != PQTRANS_IDLE) {
-    return fail(ErrorCode::invalid_argument,
-                "the SQL begins a transaction and does not end it: it was undone; end with COMMIT");
-  }
   if (output.wrote) output.reply.rows_affected = output.affected;
   return std::move(output.reply);
 }

@@ -30,6 +30,17 @@ class Connection {
   // A statement of the server's own. Errors: as run.
   Result<QueryReply> run(const std::string& sql);
 
+  // The same within a transaction that may be open, and stay so.
+  Result<QueryReply> ask(const std::string& sql, const std::vector<Json>& params, std::int64_t limit,
+                         Instant until);
+  bool in_transaction() const { return PQtransactionStatus(raw_.get()) != PQTRANS_IDLE; }
+  // What PostgreSQL said was wrong with the last ask(), as SQLSTATE; "" where it said nothing: then the
+  // connection is of no more use.
+  const std::string& state() const { return state_; }
+  static Error left_open();
+  // A BEGIN came while a transaction was open.
+  bool began_twice() const { return began_twice_; }
+
  private:
   struct Finish {
     void operator()(PGconn* raw) const { PQfinish(raw); }
@@ -44,10 +55,13 @@ class Connection {
   Result<> wait_until_read(Instant until);
   Result<ResultPtr> next(Instant until);
   Result<> take(const PGresult* result, Output& output);
+  static void notice(void* self, const PGresult* result);
   void cancel();
   std::unexpected<Error> lost();
 
   std::unique_ptr<PGconn, Finish> raw_;
+  std::string state_;
+  bool began_twice_ = false;
 };
 
 }  // namespace acloud::storage::postgres

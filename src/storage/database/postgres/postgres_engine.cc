@@ -1,6 +1,7 @@
 #include "storage/database/postgres/postgres_engine.h"
 
 #include "base/encoding.h"
+#include "storage/database/postgres/once.h"
 
 namespace acloud::storage::postgres {
 namespace {
@@ -21,6 +22,12 @@ std::string prefix_for(const std::string& url) {
       identity += fmt::format("{}={}\n", keyword, option->val);
   }
   return fmt::format("acloud_{}_", to_hex(sha256(identity)).substr(0, 10));
+}
+
+Result<> drop_with(Connection& connection, const std::string& name) {
+  ACLOUD_CHECK(connection.run(fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)));
+  ACLOUD_CHECK(connection.run(fmt::format("DROP ROLE IF EXISTS {}", name)));
+  return {};
 }
 
 }  // namespace
@@ -44,6 +51,8 @@ Task<Result<>> PostgresEngine::make(DatabaseKey database) {
 Result<> PostgresEngine::make_blocking(const DatabaseKey& database) {
   const std::string name = name_of(database.id);
   ACLOUD_TRY(auto connection, Connection::open(options_.url, std::nullopt, soon()));
+  // What an earlier run of the same call has made of it has no row, and another password.
+  ACLOUD_CHECK(drop_with(*connection, name));
   const std::array steps = {
       fmt::format(
           "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION CONNECTION LIMIT {} "
@@ -73,6 +82,7 @@ Result<QueryReply> PostgresEngine::run_blocking(const SqlQuery& query) {
   const std::string name = name_of(query.database.id);
   ACLOUD_TRY(auto connection,
              Connection::open(options_.url, Login{name, name, query.database.password}, until));
+  if (!query.once.empty()) return run_once(*connection, query, until);
   return connection->run(query.sql, query.params, query.limit, until);
 }
 
@@ -98,9 +108,7 @@ Task<Result<>> PostgresEngine::drop(std::string id) {
 
 Result<> PostgresEngine::drop_blocking(const std::string& id) {
   ACLOUD_TRY(auto connection, Connection::open(options_.url, std::nullopt, soon()));
-  ACLOUD_CHECK(connection->run(fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", name_of(id))));
-  ACLOUD_CHECK(connection->run(fmt::format("DROP ROLE IF EXISTS {}", name_of(id))));
-  return {};
+  return drop_with(*connection, name_of(id));
 }
 
 }  // namespace acloud::storage::postgres

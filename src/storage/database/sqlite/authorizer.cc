@@ -32,6 +32,7 @@ constexpr std::array<std::string_view, 2> kKept = {"user_version", "application_
 constexpr std::array<std::string_view, 4> kPassing = {"foreign_keys", "defer_foreign_keys",
                                                       "recursive_triggers", "case_sensitive_like"};
 constexpr std::array<std::string_view, 2> kFunctions = {"load_extension", "fts3_tokenizer"};
+constexpr std::string_view kOwnTable = "_acloud_calls";
 constexpr std::array<std::string_view, 3> kModules = {"fts5", "fts5vocab", "rtree"};
 
 }  // namespace
@@ -50,6 +51,9 @@ int Authorizer::refuse(std::string what) {
 
 int Authorizer::decide(int action, const char* first, const char* second) {
   if (!strict_) return SQLITE_OK;
+  const bool names_own =
+      (first != nullptr && same(first, kOwnTable)) || (second != nullptr && same(second, kOwnTable));
+  if (names_own && !own_ && action != SQLITE_ANALYZE) return refuse("table " + std::string(kOwnTable));
   switch (action) {
     case SQLITE_ATTACH:  // VACUUM, too, which attaches a file of its own, or one that it is told
       return refuse("ATTACH or VACUUM");
@@ -72,6 +76,7 @@ int Authorizer::decide(int action, const char* first, const char* second) {
     case SQLITE_TRANSACTION:
     case SQLITE_SAVEPOINT:
       transaction_ = true;
+      commits_ = first != nullptr && (same(first, "COMMIT") || same(first, "RELEASE"));
       return SQLITE_OK;
     case SQLITE_CREATE_TEMP_INDEX:
     case SQLITE_CREATE_TEMP_TABLE:

@@ -74,6 +74,18 @@ struct Session::Output {
   bool wrote = false;
   std::int64_t affected = 0;
 
+  // As it stands.
+  Calls::Done done(std::size_t upto) const {
+    Calls::Done done{.sql = upto, .reply = reply};
+    if (wrote) done.reply.rows_affected = affected;
+    return done;
+  }
+  void go_on_from(QueryReply earlier) {
+    reply = std::move(earlier);
+    wrote = reply.rows_affected.has_value();
+    affected = reply.rows_affected.value_or(0);
+  }
+
   // Where a statement that gives rows begins: they take the place of those before.
   void begin(sqlite3_stmt* statement) {
     reply.columns.clear();
@@ -190,9 +202,14 @@ Result<QueryReply> Session::run(const WorkerQuery& query) {
   until_ = std::chrono::steady_clock::now() + query.time;
   sqlite3_busy_timeout(raw_.get(), static_cast<int>(query.time.count()));
   authorizer_.begin();
+  Calls calls(raw_.get(), authorizer_, query);
   Output output;
   output.limit = query.limit;
-  Result<> ran = run_all(query, output);
+  ACLOUD_TRY(std::optional<Calls::Done> earlier, calls.find());
+  const std::size_t from = earlier ? earlier->sql : 0;
+  if (earlier) output.go_on_from(std::move(earlier->reply));
+  if (earlier && from == query.sql.size()) return std::move(output.reply);
+  Result<> ran = run_all(query, calls, from, output);
   until_ = Instant::max();
   if (sqlite3_get_autocommit(raw_.get()) == 0) {
     if (auto undone = control("ROLLBACK"); !undone) return std::unexpected(std::move(undone).error());
@@ -201,7 +218,12 @@ Result<QueryReply> Session::run(const WorkerQuery& query) {
                  "the SQL begins a transaction and does not end it: it was undone; end with COMMIT");
     }
   }
-  if (!ran) return std::unexpected(std::move(ran).error());
+  if (!ran) {
+    // Perhaps since a killed server's worker was still at the same call, and has done it now.
+    if (auto done = calls.find(); done && *done && (*done)->sql == query.sql.size())
+      return std::move((*done)->reply);
+    return std::unexpected(std::move(ran).error());
+  }
   if (output.reply.rows.empty() && output.reply.truncated && !output.wrote) {
     return fail(ErrorCode::too_large, "a row has {} bytes, the most that a reply has room for is {}",
                 output.largest, kQueryBytesMost);
@@ -210,26 +232,45 @@ Result<QueryReply> Session::run(const WorkerQuery& query) {
   return std::move(output.reply);
 }
 
-Result<> Session::run_all(const WorkerQuery& query, Output& output) {
-  std::string_view rest = query.sql;
+// From `from` on: what is before was done by an earlier run of the call.
+Result<> Session::run_all(const WorkerQuery& query, Calls& calls, std::size_t from, Output& output) {
+  const std::size_t size = query.sql.size();
+  std::string_view rest = std::string_view(query.sql).substr(std::min(from, size));
   ACLOUD_TRY(Statement statement, prepare(rest));
+  if (!statement && from > 0) return {};
   if (!statement) return fail(ErrorCode::invalid_argument, "sql: there is no statement in it");
-  const bool their_own = authorizer_.take_transaction();
+  const bool their_own = authorizer_.take_transaction() || from > 0;
   std::string_view ahead = rest;
   const auto next = prepare(ahead);  // it may well fail now: what it needs may not have been made yet
-  const bool script = !next || *next != nullptr;
+  const bool script = from > 0 || !next || *next != nullptr;
   if (!script) {
     ACLOUD_CHECK(bind(statement.get(), query.params));
-    return run_one(statement.get(), output);
+    return their_own ? run_one(statement.get(), output) : run_kept(statement.get(), calls, size, output);
   }
   if (!query.params.empty())
     return fail(ErrorCode::invalid_argument, "params: values go with a single statement");
   if (!their_own) ACLOUD_CHECK(control("BEGIN IMMEDIATE"));
+  bool begins = from == 0, commits = false;
   while (statement) {
-    ACLOUD_CHECK(run_one(statement.get(), output));
+    const std::size_t upto = size - rest.size();
+    if (commits && calls.named() && output.wrote) ACLOUD_CHECK(calls.keep(output.done(upto)));
+    const bool alone = !begins && !commits && sqlite3_get_autocommit(raw_.get()) != 0;
+    ACLOUD_CHECK(alone ? run_kept(statement.get(), calls, upto, output) : run_one(statement.get(), output));
     ACLOUD_TRY(statement, prepare(rest));
+    commits = authorizer_.commits();
+    begins = authorizer_.take_transaction() && !commits;
   }
-  return their_own ? Result<>() : control("COMMIT");
+  if (their_own) return {};
+  if (calls.named() && output.wrote) ACLOUD_CHECK(calls.keep(output.done(size)));
+  return control("COMMIT");
+}
+
+Result<> Session::run_kept(sqlite3_stmt* statement, Calls& calls, std::size_t upto, Output& output) {
+  if (!calls.named() || sqlite3_stmt_readonly(statement) != 0) return run_one(statement, output);
+  ACLOUD_CHECK(control("BEGIN IMMEDIATE"));
+  ACLOUD_CHECK(run_one(statement, output));
+  ACLOUD_CHECK(calls.keep(output.done(upto)));
+  return control("COMMIT");
 }
 
 Result<> Session::run_one(sqlite3_stmt* statement, Output& output) {

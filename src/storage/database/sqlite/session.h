@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "storage/database/sqlite/authorizer.h"
+#include "storage/database/sqlite/calls.h"
 #include "storage/database/sqlite/wire.h"
 
 namespace acloud::storage::sqlite {
@@ -20,7 +21,8 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // All of it, on disk, or nothing. Errors: as SqlEngine::run; details.offset says where in the SQL.
+  // All of it, on disk, or nothing; once, where the call has a name. Errors: as SqlEngine::run;
+  // details.offset says where in the SQL.
   Result<QueryReply> run(const WorkerQuery& query);
   // False after a query that left something to the connection: it must be closed.
   bool reusable() const { return !authorizer_.leaves_traces(); }
@@ -39,8 +41,10 @@ class Session {
   Result<> configure();
   Result<> control(const char* sql);
   Result<Statement> prepare(std::string_view& rest);
-  Result<> run_all(const WorkerQuery& query, Output& output);
+  Result<> run_all(const WorkerQuery& query, Calls& calls, std::size_t from, Output& output);
   Result<> run_one(sqlite3_stmt* statement, Output& output);
+  // In a transaction of its own, with the call's record.
+  Result<> run_kept(sqlite3_stmt* statement, Calls& calls, std::size_t upto, Output& output);
   Result<> bind(sqlite3_stmt* statement, const std::vector<Json>& params);
   std::unexpected<Error> failed(int result);
   static int on_progress(void* self);

@@ -56,7 +56,8 @@ SqliteEngine::SqliteEngine(SqliteOptions options)
 
 std::string_view SqliteEngine::columns_sql() const {
   return "SELECT t.name, c.name, c.type FROM sqlite_schema t JOIN pragma_table_xinfo(t.name) c "
-         "WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY t.name, "
+         "WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+         "AND t.name <> '_acloud_calls' ORDER BY t.name, "
          "c.cid";
 }
 
@@ -77,7 +78,9 @@ Result<QueryReply> SqliteEngine::run_blocking(const SqlQuery& query) {
                     .sql = query.sql,
                     .params = query.params,
                     .limit = query.limit,
-                    .time = std::min<std::chrono::milliseconds>(left, kQueryTimeMost)};
+                    .time = std::min<std::chrono::milliseconds>(left, kQueryTimeMost),
+                    .once = query.once,
+                    .at = query.at};
   std::error_code error;
   fs::create_directories(fs::path(options_.folder) / query.database.workspace, error);
   if (error) return fail_errno(error.value(), options_.folder);

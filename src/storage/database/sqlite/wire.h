@@ -18,10 +18,13 @@ struct WorkerQuery {
   std::vector<Json> params;
   std::int64_t limit = kQueryRowsDefault;
   std::chrono::milliseconds time{0};
+  std::string once;  // the call's name (kernel::Context::once), "" for none
+  Time at{};         // when it was made
   static constexpr auto schema =
       fields(field("file", &WorkerQuery::file, "", required), field("sql", &WorkerQuery::sql, "", required),
              field("params", &WorkerQuery::params, ""), field("limit", &WorkerQuery::limit, "", required),
-             field("time_s", &WorkerQuery::time, "", required));
+             field("time_s", &WorkerQuery::time, "", required), field("once", &WorkerQuery::once, ""),
+             field("at", &WorkerQuery::at, ""));
 };
 
 struct WorkerError {
