@@ -29,6 +29,9 @@ constexpr auto enum_names(StepKind) {
 inline constexpr std::string_view kApprovalSignal = "approval/";
 inline bool is_reserved(std::string_view signal) { return signal.starts_with(kApprovalSignal); }
 
+// The name of a chat that makes room in an agent's conversation, and is no part of it.
+inline constexpr std::string_view kSummaryStep = "context.summary";
+
 struct Step {
   std::int64_t number = 0;
   StepKind kind = StepKind::call;

@@ -34,6 +34,11 @@ Result<> check(const RunTask& request) {
     if (name != nullptr && *name != "default")
       return fail(ErrorCode::not_found,
                   "no agent {}; there is \"default\", or describe one in place of its name", *name);
+    const auto* described = std::get_if<Agent>(&*request.agent);
+    if (described != nullptr && !described->output_schema.is_null()) {
+      if (const auto form = JsonSchema::compile(described->output_schema); !form)
+        return wrong("agent.output_schema", form.error().message());
+    }
   }
   const Resources& resources = request.resources;
   if (!resources.sandbox.is_null() && !resources.sandbox.is_object())

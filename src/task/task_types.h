@@ -48,10 +48,18 @@ struct AgentLimits {
              field("tokens", &AgentLimits::tokens, "Tokens of all these calls together.",
                    between(1, std::int64_t{1} << 40)),
              field("context_tokens", &AgentLimits::context_tokens,
-                   "How much the model can read at once; old results of tools are dropped to keep to it. "
+                   "How much the model can read at once; old results of tools give way to keep to it. "
                    "Absent: what model.list says of it, else 100000.",
                    between(256, 100'000'000)));
 };
+
+// What becomes of old results of tools when the model's window is full.
+enum class OldResults { summarise, condense };
+constexpr auto enum_names(OldResults) {
+  using enum OldResults;
+  return std::array<std::pair<OldResults, std::string_view>, 2>{
+      {{summarise, "summarise"}, {condense, "condense"}}};
+}
 
 struct Agent {
   std::string instructions = "You are an agent of acloud. Use the tools.";
@@ -59,6 +67,7 @@ struct Agent {
   std::vector<std::string> tools;
   std::optional<double> temperature;
   Json output_schema;
+  OldResults context = OldResults::summarise;
   AgentLimits limits;
   std::vector<std::string> approvals;
   std::chrono::seconds approval_timeout{86'400};
@@ -73,7 +82,11 @@ struct Agent {
       field("temperature", &Agent::temperature, "How much chance there is in its answers.",
             between(0.0, 2.0)),
       field("output_schema", &Agent::output_schema,
-            "A JSON Schema: the answer shall be JSON of that form, which the model is held to."),
+            "A JSON Schema: the answer is JSON of that form, which is checked (docs/tasks.md has what it may "
+            "say)."),
+      field("context", &Agent::context,
+            "What becomes of old results of tools when the model's window is full: a summary by the model "
+            "takes their place, or their beginnings and ends do."),
       field("limits", &Agent::limits, "Where it is stopped."),
       field(
           "approvals", &Agent::approvals,

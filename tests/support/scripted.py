@@ -8,17 +8,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 def reply(body):
+    if body["messages"][0]["content"].startswith("You condense"):  # asked for a summary of old results
+        return said(body, {"role": "assistant", "content": "in short"})
     goal = json.loads(next(message["content"] for message in body["messages"] if message["role"] == "user"))
-    said = sum(message["role"] == "assistant" for message in body["messages"])
+    turn = sum(message["role"] == "assistant" for message in body["messages"])
     message = {"role": "assistant", "content": goal.get("answer", "done")}
-    if said < len(goal.get("turns", [])):
+    if turn < len(goal.get("turns", [])):
         message["content"] = None
         message["tool_calls"] = [
-            {"id": f"call_{said}_{i}", "type": "function",
+            {"id": f"call_{turn}_{i}", "type": "function",
              "function": {"name": name, "arguments": given if isinstance(given, str) else json.dumps(given)}}
-            for i, (name, given) in enumerate(goal["turns"][said])]
+            for i, (name, given) in enumerate(goal["turns"][turn])]
     elif goal.get("echo"):  # the results of its tools, to see what it was told
         message["content"] = json.dumps([m["content"] for m in body["messages"] if m["role"] == "tool"])
+    return said(body, message)
+
+
+def said(body, message):
     return {"id": "x", "object": "chat.completion", "model": body["model"],
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}}

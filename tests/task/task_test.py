@@ -163,6 +163,32 @@ class Agents(TaskCase):
                                        resources={"sandbox": {}}))
         self.assertEqual((ended["state"], ended["error"]["code"]), ("failed", "budget_exceeded"), ended)
 
+    def test_an_answer_is_of_the_form_that_was_asked_for(self):
+        form = {"type": "object", "required": ["mean"], "properties": {"mean": {"type": "number"}}}
+        good = self.end_of(self.start(answer='{"mean": 7.5}', agent={"output_schema": form}))
+        self.assertEqual((good["state"], good["result"]["answer"]), ("succeeded", {"mean": 7.5}), good)
+        bad = self.end_of(self.start(answer='{"mean": "7"}', agent={"output_schema": form, "limits": {"turns": 3}}))
+        self.assertEqual((bad["state"], bad["error"]["code"]), ("failed", "invalid_argument"), bad)
+        self.assertIn('mean: must be "number", not "7"', bad["error"]["message"])
+        told = [body["messages"][-1]["content"] for body in self.model.requests if '"7\\"' in json.dumps(body)]
+        self.assertTrue(any("must be" in each for each in told), told)
+        refused = self.server.call("task.run", {"goal": "x", "agent": {"output_schema": {"type": "text"}}})
+        self.assertEqual((refused.status, refused.json["error"]["details"]["field"]), (400, "agent.output_schema"))
+
+    def test_old_results_are_summarised_and_the_summary_is_on_the_receipt(self):
+        turns = [[["sandbox_exec", {"command": f"echo mark{n}; head -c 3000 /dev/zero | tr '\\0' x"}]] for n in range(8)]
+        task = self.start(turns, resources={"sandbox": {}}, agent={"limits": {"context_tokens": 4096}})
+        ended = self.end_of(task)
+        self.assertEqual(ended["state"], "succeeded", ended)
+        events = self.call("task.events", {"id": task})["items"]
+        told = [event["value"] for event in events if event.get("name") == "context_summarised"]
+        self.assertTrue(told, "nothing was summarised")
+        self.assertEqual(told[0], {"ok": True, "summary": "in short"})
+        calls = sum(line["calls"] for line in self.call("usage.receipt", {"task": task})["models"])
+        self.assertEqual(calls, len(turns) + 1 + len(told))
+        last = self.model.requests[-1]
+        self.assertIn("in short", json.dumps(last["messages"]))
+
     def test_requests_that_make_no_sense_are_refused(self):
         for wrong in ({}, {"goal": "x", "program": {"command": "true"}, "agent": "default"}, {"goal": "x", "agent": "nobody"},
                       {"goal": "x", "tools": ["no.such"]}, {"goal": "x", "resources": {"keep": ["all"]}},
