@@ -201,16 +201,22 @@ Result<> Cloud::open() {
                                                                      .database = *database_,
                                                                      .clock = clock_,
                                                                      .random = random_});
-  runner_ = std::make_unique<task::Runner>(
-      task::Runner::Parts{.path = *path_,
-                          .database = *database_,
-                          .clock = clock_,
-                          .random = random_,
-                          .loops = loops_,
-                          .board = board_,
-                          .instance = instance_,
-                          .exclusive = database_->kind() == "sqlite",
-                          .key_works = [this](std::string key) { return keys_->works(std::move(key)); }});
+  runner_ = std::make_unique<task::Runner>(task::Runner::Parts{
+      .path = *path_,
+      .database = *database_,
+      .clock = clock_,
+      .random = random_,
+      .loops = loops_,
+      .board = board_,
+      .instance = instance_,
+      .exclusive = database_->kind() == "sqlite",
+      .key_works = [this](std::string key) { return keys_->works(std::move(key)); },
+      .when_ended =
+          [this](store::Transaction& tx, const std::string& workspace, const std::string& task,
+                 const std::string& parent, Time now) {
+            return ledger_->give_back_in(tx, {workspace, ledger::ScopeKind::task, task},
+                                         {workspace, ledger::ScopeKind::task, parent}, now);
+          }});
   tasks_->connect(*runner_);
   schedules_->connect(*path_);
   rest_ = std::make_unique<surfaces::Rest>(*path_, *metrics_, clock_, random_, kVersion);
@@ -329,9 +335,11 @@ void Cloud::make_sign_ups() {
 // A task's budget is one as any other, on the scope of that task.
 task::TaskService::SetBudget Cloud::set_task_budget() {
   return [this](store::Transaction& tx, const std::string& workspace, const std::string& task,
-                const std::string& limit, Time now) -> Result<> {
-    ACLOUD_TRY(const ledger::Money money, ledger::Money::parse(limit));
+                const std::string& parent, const std::optional<std::string>& limit, Time now) -> Result<> {
+    if (!limit) return ledger_->share_in(tx, {workspace, ledger::ScopeKind::task, parent}, std::nullopt, now);
+    ACLOUD_TRY(const ledger::Money money, ledger::Money::parse(*limit));
     if (money < ledger::Money()) return fail(ErrorCode::invalid_argument, "budget: must not be below zero");
+    ACLOUD_CHECK(ledger_->share_in(tx, {workspace, ledger::ScopeKind::task, parent}, money, now));
     ACLOUD_CHECK(ledger_->set_budget_in(tx, {.id = "bud_" + task,
                                              .scope = {workspace, ledger::ScopeKind::task, task},
                                              .limit = money,

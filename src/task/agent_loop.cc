@@ -139,6 +139,7 @@ void AgentLoop::take(std::size_t index, const Outcome& outcome) {
     take_approval(call, outcome);
   } else if (outcome.ok) {
     call.done = true;
+    if (call.step->name == "task.run") children_.insert(text_at(parse_or_null(outcome.json), "id"));
     call.result = outcome.json;
   } else {
     const TaskFailure failed = failure_of(outcome);
@@ -266,11 +267,19 @@ void AgentLoop::prepare(Call& call) {
         is_reserved(name->get<std::string>())) {
       call.result = error_text("invalid_argument",
                                "name: must be a text of 1 to 200 printable letters that does not begin with "
-                               "approval/");
+                               "approval/ or child/");
       return;
     }
     step.kind = StepKind::signal;
     step.name = name->get<std::string>();
+  } else if (tool->operation == "task.wait") {
+    const std::string child = text_at(arguments, "id");
+    if (!children_.contains(child)) {
+      call.result = error_text("not_found", "id: must be that of a task which you ran with task_run");
+      return;
+    }
+    step.kind = StepKind::signal;
+    step.name = std::string(kChildSignal) + child;
   }
   step.input = acloud::to_text(arguments);
   if (needs_approval(tool->operation)) {

@@ -6,7 +6,7 @@
 // runs out of the model's window, or answers in a form that nobody can read.
 #pragma once
 
-#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -74,6 +74,7 @@ class AgentLoop {
   bool summarised_ = false;  // or were, for the chat that comes next
   std::int64_t turns_ = 0;
   std::int64_t tokens_ = 0;
+  std::set<std::string> children_;  // tasks that it ran
   std::string last_call_;
   int repeats_ = 0;
   std::optional<Ending> ending_;

@@ -113,12 +113,14 @@ class Writer {
 }  // namespace
 
 Event run_started(const TaskInfo& task) {
-  return {"RUN_STARTED",
-          {{"type", "RUN_STARTED"},
-           {"threadId", task.id},
-           {"runId", fmt::format("{}/{}", task.id, task.attempt)},
-           {"timestamp", milliseconds(task.started.value_or(task.created))},
-           {"goal", task.goal}}};
+  Event event{"RUN_STARTED",
+              {{"type", "RUN_STARTED"},
+               {"threadId", task.id},
+               {"runId", fmt::format("{}/{}", task.id, task.attempt)},
+               {"timestamp", milliseconds(task.started.value_or(task.created))},
+               {"goal", task.goal}}};
+  if (task.parent) event.data["parentTask"] = *task.parent;
+  return event;
 }
 
 Event run_ended(const TaskInfo& task) {

@@ -178,6 +178,8 @@ struct TaskInfo {
   Time created{};
   std::optional<Time> started, ended;
   Time deadline{};
+  std::optional<std::string> parent;
+  std::vector<std::string> children;
   Json result;
   std::optional<TaskFailure> error;
   static constexpr auto schema = fields(
@@ -190,6 +192,10 @@ struct TaskInfo {
       field("started", &TaskInfo::started, "When it first ran."),
       field("ended", &TaskInfo::ended, "When it ended."),
       field("deadline", &TaskInfo::deadline, "When it will be cancelled."),
+      field("parent", &TaskInfo::parent, "The task that asked for it."),
+      field("children", &TaskInfo::children,
+            "The last 100 tasks that it asked for, the newest first, where one task is got; task.list has "
+            "all."),
       field("result", &TaskInfo::result,
             "What came of it: answer of an agent; exit_code, stdout and stderr of a program; resources that "
             "are kept, and left where one could not be removed."),
@@ -203,10 +209,12 @@ struct TaskName {
 
 struct ListTasks {
   std::optional<State> state;
+  std::optional<std::string> parent;
   std::int64_t limit = kernel::kPageDefault;
   std::optional<std::string> cursor;
   static constexpr auto schema =
       fields(field("state", &ListTasks::state, "Only those in this state."),
+             field("parent", &ListTasks::parent, "Only those that this task asked for.", length(1, 64)),
              field("limit", &ListTasks::limit, "Items on a page.", between(1, kernel::kPageMost)),
              field("cursor", &ListTasks::cursor, "next_cursor of the page before."));
 };

@@ -1,5 +1,5 @@
 """A model that does what its goal says, for tests of agents: the goal is JSON, {"turns": [[[tool, arguments], ...], ...],
-"answer": text}; each turn is what it calls at once. Which turn it is at it sees from the conversation, as a model does,
+"answer": text}; each turn is what it calls at once, where "$child" is the id of the task that it ran last. Which turn it is at it sees from the conversation, as a model does,
 so it says the same again after a crash."""
 
 import json
@@ -17,11 +17,18 @@ def reply(body):
         message["content"] = None
         message["tool_calls"] = [
             {"id": f"call_{turn}_{i}", "type": "function",
-             "function": {"name": name, "arguments": given if isinstance(given, str) else json.dumps(given)}}
+             "function": {"name": name, "arguments": arguments_of(given, body["messages"])}}
             for i, (name, given) in enumerate(goal["turns"][turn])]
     elif goal.get("echo"):  # the results of its tools, to see what it was told
         message["content"] = json.dumps([m["content"] for m in body["messages"] if m["role"] == "tool"])
     return said(body, message)
+
+
+def arguments_of(given, messages):
+    if isinstance(given, str):
+        return given
+    children = [json.loads(m["content"]).get("id") for m in messages if m["role"] == "tool" and '"id":"task_' in m["content"]]
+    return json.dumps({name: children[-1] if value == "$child" else value for name, value in given.items()})
 
 
 def said(body, message):
