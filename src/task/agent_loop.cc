@@ -10,8 +10,9 @@ constexpr int kWarnAfter = 3;           // the same call with the same result, s
 constexpr int kGiveUpAfter = 6;         // likewise
 constexpr std::size_t kCallsMost = 64;  // that a model may ask for at once
 // Tools by which an agent could have another do what it may not do without approval.
-constexpr std::array<std::string_view, 5> kHandOn{"key.create", "schedule.create", "schedule.resume",
-                                                  "task.retry", "task.run"};
+constexpr std::array<std::string_view, 7> kHandOn{"key.create",    "schedule.create", "schedule.resume",
+                                                  "task.retry",    "task.run",        "trigger.create",
+                                                  "trigger.resume"};
 constexpr std::uint64_t kTokensMost = std::uint64_t{1} << 40;  // that a reply may say it used
 constexpr std::size_t kToolBytes = 16;                         // of a tool beside its name
 
