@@ -29,7 +29,8 @@ std::vector<store::Migration> migrations() {
         kernel::AuditTable::migrations(), ledger::Ledger::migrations(), identity::migrations(),
         identity::SignUpService::migrations(), storage::ObjectService::migrations(),
         storage::DatabaseService::migrations(), storage::QueueService::migrations(), task::migrations(),
-        task::schedule::migrations(), usage::UsageService::migrations(), surfaces::mcp::Mcp::migrations()}) {
+        task::schedule::migrations(), task::trigger::migrations(), usage::UsageService::migrations(),
+        surfaces::mcp::Mcp::migrations()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -207,18 +208,25 @@ Result<> Cloud::open() {
                                                                      .database = *database_,
                                                                      .clock = clock_,
                                                                      .random = random_});
-  runner_ = std::make_unique<task::Runner>(
-      task::Runner::Parts{.path = *path_,
-                          .database = *database_,
-                          .clock = clock_,
-                          .random = random_,
-                          .loops = loops_,
-                          .board = board_,
-                          .instance = instances_->self(),
-                          .exclusive = database_->kind() == "sqlite",
-                          .key_works = [this](std::string key) { return keys_->works(std::move(key)); }});
+  runner_ = std::make_unique<task::Runner>(task::Runner::Parts{
+      .path = *path_,
+      .database = *database_,
+      .clock = clock_,
+      .random = random_,
+      .loops = loops_,
+      .board = board_,
+      .instance = instances_->self(),
+      .exclusive = database_->kind() == "sqlite",
+      .key_works = [this](std::string key) { return keys_->works(std::move(key)); },
+      .when_ended =
+          [this](store::Transaction& tx, const std::string& workspace, const std::string& task,
+                 const std::string& parent, Time now) {
+            return ledger_->give_back_in(tx, {workspace, ledger::ScopeKind::task, task},
+                                         {workspace, ledger::ScopeKind::task, parent}, now);
+          }});
   tasks_->connect(*runner_);
   schedules_->connect(*path_);
+  triggers_->connect(*path_);
   rest_ = std::make_unique<surfaces::Rest>(*path_, *metrics_, clock_, random_, kVersion);
   site_ = std::make_unique<surfaces::site::Site>(
       surfaces::site::Site::Parts{.catalog = catalog_,
@@ -267,7 +275,17 @@ sandbox::Outside Cloud::outside_of_sandboxes() {
 }
 
 Result<> Cloud::declare_products() {
-  objects_ = std::make_unique<storage::ObjectService>(*database_, *blobs_);
+  objects_ = std::make_unique<storage::ObjectService>(
+      *database_, *blobs_,
+      [](store::Transaction& tx, const std::string& workspace, const storage::ObjectInfo& object) {
+        return task::trigger::rows::object_was_put(tx, workspace,
+                                                   {.bucket = object.bucket,
+                                                    .key = object.key,
+                                                    .etag = object.etag,
+                                                    .content_type = object.content_type,
+                                                    .size = object.size},
+                                                   object.modified);
+      });
   if (database_->kind() == "postgres") {
     sql_ = std::make_unique<storage::postgres::PostgresEngine>(
         storage::postgres::PostgresOptions{.url = config_.store.url});
@@ -279,13 +297,13 @@ Result<> Cloud::declare_products() {
   queues_ = std::make_unique<storage::QueueService>(*database_);
   make_sign_ups();
   identity_ = std::make_unique<identity::IdentityService>(
-      *keys_,
-      std::vector<identity::IdentityService::ForgetWorkspace>{
-          &storage::ObjectService::forget_workspace, &storage::DatabaseService::forget_workspace,
-          &storage::QueueService::forget_workspace, &task::forget_workspace,
-          &task::schedule::forget_workspace, [this](store::Transaction& tx, const std::string& workspace) {
-            return sign_ups_->forget_workspace(tx, workspace);
-          }});
+      *keys_, std::vector<identity::IdentityService::ForgetWorkspace>{
+                  &storage::ObjectService::forget_workspace, &storage::DatabaseService::forget_workspace,
+                  &storage::QueueService::forget_workspace, &task::forget_workspace,
+                  &task::schedule::forget_workspace, &task::trigger::forget_workspace,
+                  [this](store::Transaction& tx, const std::string& workspace) {
+                    return sign_ups_->forget_workspace(tx, workspace);
+                  }});
   sandbox_ = std::make_unique<sandbox::SandboxService>(*sandboxes_, blocking_, copying_);
   identity::declare(catalog_, *identity_, *sign_ups_);
   sandbox::declare(catalog_, *sandbox_);
@@ -302,6 +320,10 @@ Result<> Cloud::declare_products() {
   schedules_ = std::make_unique<task::schedule::ScheduleService>(
       *database_, clock_, random_, [this](std::string id) { return keys_->works(std::move(id)); });
   task::schedule::declare(catalog_, *schedules_);
+  triggers_ = std::make_unique<task::trigger::TriggerService>(
+      *database_, clock_, random_, [this](std::string id) { return keys_->works(std::move(id)); });
+  task::trigger::declare(catalog_, *triggers_);
+  webhooks_ = std::make_unique<task::trigger::Webhook>(*triggers_, clock_);
   usage::declare(catalog_, usage_);
   ACLOUD_TRY(outside_, mcp::Servers::make(config_.mcp_server, {.clock = clock_,
                                                                .random = random_,
@@ -336,9 +358,11 @@ void Cloud::make_sign_ups() {
 // A task's budget is one as any other, on the scope of that task.
 task::TaskService::SetBudget Cloud::set_task_budget() {
   return [this](store::Transaction& tx, const std::string& workspace, const std::string& task,
-                const std::string& limit, Time now) -> Result<> {
-    ACLOUD_TRY(const ledger::Money money, ledger::Money::parse(limit));
+                const std::string& parent, const std::optional<std::string>& limit, Time now) -> Result<> {
+    if (!limit) return ledger_->share_in(tx, {workspace, ledger::ScopeKind::task, parent}, std::nullopt, now);
+    ACLOUD_TRY(const ledger::Money money, ledger::Money::parse(*limit));
     if (money < ledger::Money()) return fail(ErrorCode::invalid_argument, "budget: must not be below zero");
+    ACLOUD_CHECK(ledger_->share_in(tx, {workspace, ledger::ScopeKind::task, parent}, money, now));
     ACLOUD_CHECK(ledger_->set_budget_in(tx, {.id = "bud_" + task,
                                              .scope = {workspace, ledger::ScopeKind::task, task},
                                              .limit = money,
@@ -356,6 +380,7 @@ Task<net::Response> Cloud::handle(net::Request& request) {
   if (surfaces::Anthropic::takes(request)) co_return co_await anthropic_->handle(request);
   if (request.path().starts_with("/v1/")) co_return co_await openai_->handle(request);
   if (surfaces::site::Site::takes(request)) co_return site_->handle(request);
+  if (task::trigger::Webhook::takes(request)) co_return co_await webhooks_->handle(request);
   if (mcp_->takes(request)) co_return co_await mcp_->handle(request);
   co_return co_await rest_->handle(request);
 }
@@ -431,10 +456,17 @@ Task<> Cloud::keep_lease() {
   }
 }
 
+Task<> Cloud::run_triggers() {
+  do {
+    if (const auto ran = co_await triggers_->run_due(); !ran) log_failure("triggers wait", ran.error());
+  } while (co_await async::sleep_for(kSchedulesEvery));
+}
+
 Task<> Cloud::maintain() {
   async::TaskScope beside;
   if (database_->kind() != "sqlite") beside.spawn(keep_lease());
   beside.spawn(run_schedules());
+  beside.spawn(run_triggers());
   beside.spawn(
       sandboxes_->run([this](std::set<std::string> names) { return keys_->missing(std::move(names)); }));
   Instant next_sweep = clock_.instant();

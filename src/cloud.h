@@ -31,6 +31,8 @@
 #include "task/approval/product.h"
 #include "task/product.h"
 #include "task/schedule/product.h"
+#include "task/trigger/product.h"
+#include "task/trigger/webhook.h"
 #include "usage/product.h"
 
 namespace acloud {
@@ -59,6 +61,7 @@ class Cloud {
   Task<Result<>> drain_spool();
   Task<> run_schedules();
   Task<> keep_lease();
+  Task<> run_triggers();
   sandbox::Outside outside_of_sandboxes();
   Result<> declare_products();
   void make_sign_ups();
@@ -111,6 +114,8 @@ class Cloud {
   std::unique_ptr<task::TaskService> tasks_;
   std::unique_ptr<task::approval::ApprovalService> approvals_;
   std::unique_ptr<task::schedule::ScheduleService> schedules_;
+  std::unique_ptr<task::trigger::TriggerService> triggers_;
+  std::unique_ptr<task::trigger::Webhook> webhooks_;
   std::unique_ptr<task::Runner> runner_;
   std::unique_ptr<mcp::Servers> outside_;
 

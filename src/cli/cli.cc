@@ -271,10 +271,21 @@ class Program {
       if (!words.empty()) task = words.front();
       if (!words.empty()) words = words.subspan(1);
     }
+    std::string html;
+    if (trace && words.size() >= 2 && words.front() == "--html") {
+      html = words[1];
+      words = words.subspan(2);
+    }
     ACLOUD_CO_CHECK(take_options(words, options_));
-    if (task.empty() || !words.empty())
-      co_return wrong_usage(fmt::format("acloud task {} takes the id of a task", trace ? "trace" : "tail"));
+    if (task.empty() || !words.empty()) {
+      co_return wrong_usage(fmt::format("acloud task {} takes the id of a task{}", trace ? "trace" : "tail",
+                                        trace ? ", and --html FILE to write it as a page" : ""));
+    }
     TaskCommand command(server, options_, world_);
+    if (!html.empty()) {
+      ACLOUD_CO_TRY(exit_code_, co_await command.trace_to(task, html));
+      co_return Outcome<>();
+    }
     ACLOUD_CO_TRY(exit_code_, trace ? co_await command.trace(task) : co_await command.tail(task));
     co_return Outcome<>();
   }

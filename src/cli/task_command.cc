@@ -1,6 +1,7 @@
 #include "cli/task_command.h"
 
 #include <filesystem>
+#include <fstream>
 
 #include "base/encoding.h"
 #include "net/sse.h"
@@ -9,8 +10,10 @@ namespace acloud::cli {
 namespace {
 
 constexpr std::size_t kLargestAnswer = 256 << 20;
-constexpr std::size_t kShown = 110;  // bytes of what a step was given or gave
-constexpr std::int64_t kBar = 48;    // columns of a trace
+constexpr std::size_t kShown = 110;    // bytes of what a step was given or gave
+constexpr std::int64_t kBar = 48;      // columns of a trace
+constexpr std::size_t kChildren = 20;  // of a task that its page shows
+constexpr int kDepth = 3;
 
 OrderedJson parsed(const std::string& text) {
   if (!parse_json(text)) return OrderedJson::object();
@@ -183,37 +186,56 @@ Outcome<> TaskCommand::finish(const OrderedJson& task, const OrderedJson& receip
 
 Task<Outcome<int>> TaskCommand::trace(std::string task) {
   ACLOUD_CO_TRY(const OrderedJson reply, co_await call("task/events", {{"id", task}}));
-  struct Bar {
-    std::int64_t from = 0, to = 0;
-    std::string name;
-  };
-  std::map<std::int64_t, Bar> bars;  // by step
-  for (const OrderedJson& event : reply.value("items", OrderedJson::array())) {
-    if (!event.is_object() || !event.contains("step")) continue;
-    const std::int64_t to = number_at(event, "timestamp");
-    std::string name = shown_at(event, "stepName") + shown_at(event, "operation");
-    if (name.empty()) name = "model.chat";
-    bars.try_emplace(number_at(event, "step"), Bar{to - number_at(event, "took_ms"), to, std::move(name)});
-  }
+  const std::vector<TraceStep> steps = steps_of(reply.value("items", OrderedJson::array()));
   if (!for_people()) {
-    for (const auto& [step, bar] : bars) {
-      ACLOUD_CO_CHECK(
-          output_.line({{"step", step}, {"name", bar.name}, {"from_ms", bar.from}, {"to_ms", bar.to}}));
+    for (const TraceStep& step : steps) {
+      ACLOUD_CO_CHECK(output_.line(
+          {{"step", step.number}, {"name", step.name}, {"from_ms", step.from}, {"to_ms", step.to}}));
     }
     co_return 0;
   }
   std::int64_t first = std::numeric_limits<std::int64_t>::max();
   std::int64_t last = 0;
-  for (const auto& [step, bar] : bars) {
-    first = std::min(first, bar.from);
-    last = std::max(last, bar.to);
+  for (const TraceStep& step : steps) {
+    first = std::min(first, step.from);
+    last = std::max(last, step.to);
   }
   const std::int64_t length = std::max<std::int64_t>(last - first, 1);
-  for (const auto& [step, bar] : bars) {
-    const std::int64_t from = (bar.from - first) * kBar / length;
-    const std::int64_t width = std::max<std::int64_t>((bar.to - first) * kBar / length - from, 1);
+  for (const TraceStep& step : steps) {
+    const std::int64_t from = (step.from - first) * kBar / length;
+    const std::int64_t width = std::max<std::int64_t>((step.to - first) * kBar / length - from, 1);
     ACLOUD_CO_CHECK(output_.bytes(
-        fmt::format("{:4} {:<24} |{:{}}{:#<{}}\n", step, printable(bar.name), "", from, "", width)));
+        fmt::format("{:4} {:<24} |{:{}}{:#<{}}\n", step.number, printable(step.name), "", from, "", width)));
+  }
+  co_return 0;
+}
+
+// The newest kChildren of each task, kDepth deep: a page of all would be read by nobody.
+Task<Outcome<Trace>> TaskCommand::gather(std::string task, int depth) {
+  Trace trace;
+  ACLOUD_CO_TRY(trace.task, co_await call("task/get", {{"id", task}}));
+  ACLOUD_CO_TRY(const OrderedJson reply, co_await call("task/events", {{"id", task}}));
+  trace.steps = steps_of(reply.value("items", OrderedJson::array()));
+  const auto receipt = co_await call("usage/receipt", {{"task", task}});
+  trace.receipt = receipt.value_or(OrderedJson());
+  if (depth >= kDepth) co_return trace;
+  const OrderedJson children = trace.task.value("children", OrderedJson::array());
+  for (std::size_t i = std::min(children.size(), kChildren); i-- > 0;) {
+    if (!children[i].is_string()) continue;
+    ACLOUD_CO_TRY(Trace child, co_await gather(children[i].get<std::string>(), depth + 1));
+    trace.children.push_back(std::move(child));
+  }
+  co_return trace;
+}
+
+Task<Outcome<int>> TaskCommand::trace_to(std::string task, std::string path) {
+  ACLOUD_CO_TRY(const Trace trace, co_await gather(std::move(task), 0));
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << trace_page(trace);
+  file.close();
+  if (!file) {
+    co_return std::unexpected(
+        Failure(Error(ErrorCode::invalid_argument, fmt::format("--html: {} can't be written", path))));
   }
   co_return 0;
 }

@@ -8,6 +8,7 @@
 #include "cli/arguments.h"
 #include "cli/output.h"
 #include "cli/server.h"
+#include "cli/trace_page.h"
 
 namespace acloud::cli {
 
@@ -29,9 +30,12 @@ class TaskCommand {
   Task<Outcome<int>> tail(std::string task);
   // Its steps on a line of time.
   Task<Outcome<int>> trace(std::string task);
+  // The same as an HTML file, with the tasks below it.
+  Task<Outcome<int>> trace_to(std::string task, std::string path);
 
  private:
   Task<Outcome<OrderedJson>> call(std::string operation, OrderedJson fields);
+  Task<Outcome<Trace>> gather(std::string task, int depth);
   Task<Outcome<>> follow(const std::string& task);
   Outcome<> show(const std::string& name, const OrderedJson& data);
   std::string line_of(const std::string& name, const OrderedJson& data);

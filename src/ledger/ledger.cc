@@ -108,6 +108,46 @@ Result<> Ledger::delete_budget_in(store::Transaction& transaction, const std::st
   return {};
 }
 
+Result<Money> Ledger::left_in(store::Reader& reader, const Budget& budget, Time now) const {
+  if (parts_.shared) {
+    ACLOUD_TRY(const Accounts::State state, tables::state_in(reader, budget, now));
+    return budget.limit - state.spent - state.held;
+  }
+  const Accounts::State state = accounts_.state(budget.id, now).value_or(Accounts::State{});
+  return budget.limit - state.spent - state.held;
+}
+
+Result<> Ledger::share_in(store::Transaction& transaction, const Scope& of, std::optional<Money> amount,
+                          Time now) {
+  if (of.id.empty()) return {};
+  ACLOUD_TRY(std::optional<Budget> budget, tables::budget_of(transaction, of, Period::total));
+  if (!budget) return {};
+  ACLOUD_TRY(const Money left, left_in(transaction, *budget, now));
+  if (!amount) {
+    return fail(ErrorCode::invalid_argument,
+                "budget: must be named, since it comes out of {}'s, of which {} is left", of.id, left.text());
+  }
+  if (left < *amount)
+    return fail(ErrorCode::budget_exceeded, "budget: {} of {}'s budget is left, not {}", left.text(), of.id,
+                amount->text());
+  budget->limit -= *amount;
+  ACLOUD_CHECK(set_budget_in(transaction, *budget));
+  return {};
+}
+
+Result<> Ledger::give_back_in(store::Transaction& transaction, const Scope& from, const Scope& to, Time now) {
+  ACLOUD_TRY(std::optional<Budget> own, tables::budget_of(transaction, from, Period::total));
+  ACLOUD_TRY(std::optional<Budget> other, tables::budget_of(transaction, to, Period::total));
+  if (!own || !other) return {};
+  ACLOUD_TRY(const Money left, left_in(transaction, *own, now));
+  if (left <= Money()) return {};
+  own->limit -= left;
+  other->limit += left;
+  ACLOUD_CHECK(set_budget_in(transaction, *own));
+  ACLOUD_CHECK(set_budget_in(transaction, *other));
+  return {};
+}
+
 // --- A call's way. ---
 
 void Ledger::remember(OpenCall& call, const StoredCall& stored) {

@@ -89,9 +89,16 @@ class Ledger {
   // What is set. Each in the transaction of the call that sets it; `after` on what it gave, once it has run.
   Result<Budget> set_budget_in(store::Transaction& transaction, const Budget& budget);
   Result<> delete_budget_in(store::Transaction& transaction, const std::string& id);
+  // Takes `amount` out of the budget of scope `of`, for another's: nothing where there is none such.
+  // Errors: budget_exceeded: less is left; invalid_argument: there is one, and no amount is named.
+  Result<> share_in(store::Transaction& transaction, const Scope& of, std::optional<Money> amount, Time now);
+  // What is left of the budget of `from` is `to`'s again; nothing where either has none.
+  Result<> give_back_in(store::Transaction& transaction, const Scope& from, const Scope& to, Time now);
   Task<Result<>> reload();
 
  private:
+  Result<std::optional<Budget>> total_in(store::Reader& reader, const Scope& scope) const;
+  Result<Money> left_in(store::Reader& reader, const Budget& budget, Time now) const;
   Result<> load_in(store::Transaction& transaction, const Budget& budget);
   Task<Result<>> load_unknown(const Payer& payer);
   Task<Result<RateLimits::Counted>> hold_shared(OpenCall& call, const Estimate& estimate, Money amount);

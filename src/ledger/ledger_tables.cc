@@ -121,6 +121,17 @@ Result<std::vector<Budget>> budgets(store::Reader& reader) {
   return budgets;
 }
 
+Result<std::optional<Budget>> budget_of(store::Reader& reader, const Scope& scope, Period period) {
+  ACLOUD_TRY(const Rows rows,
+             reader.query(fmt::format("SELECT {} FROM budgets WHERE workspace = $1 AND kind = $2 AND "
+                                      "scope_id = $3 AND period = $4",
+                                      kBudgetColumns),
+                          {scope.workspace, name_of(scope.kind), scope.id, name_of(period)}));
+  if (rows.empty()) return std::nullopt;
+  ACLOUD_TRY(Budget budget, to_budget(rows.front()));
+  return budget;
+}
+
 Result<Budget> set_budget(store::Transaction& transaction, const Budget& budget) {
   const Scope& scope = budget.scope;
   const Params key{scope.workspace, name_of(scope.kind), scope.id, name_of(budget.period)};

@@ -21,6 +21,8 @@ std::vector<store::Migration> migrations();
 
 // --- What there is. ---
 Result<std::vector<Budget>> budgets(store::Reader& reader);
+// That of this scope and period, if there is one.
+Result<std::optional<Budget>> budget_of(store::Reader& reader, const Scope& scope, Period period);
 // Sets the budget, or the one of the same scope and period; as it is now.
 // Errors: permission_denied where an operator set it and `budget` is not by one.
 Result<Budget> set_budget(store::Transaction& transaction, const Budget& budget);

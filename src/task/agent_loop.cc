@@ -8,13 +8,13 @@ namespace {
 
 constexpr int kWarnAfter = 3;           // the same call with the same result, so many times in a row
 constexpr int kGiveUpAfter = 6;         // likewise
-constexpr int kCorrectionsMost = 3;     // of an answer that is not in its form
 constexpr std::size_t kCallsMost = 64;  // that a model may ask for at once
 // Tools by which an agent could have another do what it may not do without approval.
-constexpr std::array<std::string_view, 5> kHandOn{"key.create", "schedule.create", "schedule.resume",
-                                                  "task.retry", "task.run"};
+constexpr std::array<std::string_view, 7> kHandOn{"key.create",    "schedule.create", "schedule.resume",
+                                                  "task.retry",    "task.run",        "trigger.create",
+                                                  "trigger.resume"};
 constexpr std::uint64_t kTokensMost = std::uint64_t{1} << 40;  // that a reply may say it used
-constexpr std::size_t kOverhead = 16;                          // bytes of a message beside its text
+constexpr std::size_t kToolBytes = 16;                         // of a tool beside its name
 
 OrderedJson parse_or_null(std::string_view text) {
   // Checked first for depth and names given twice, as all that strangers send.
@@ -36,6 +36,22 @@ bool is_plain(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
+std::size_t bytes_of(const std::vector<Tool>& tools) {
+  std::size_t bytes = 0;
+  for (const Tool& tool : tools) bytes += tool.name.size() + kToolBytes;
+  return bytes;
+}
+
+// The message of a model's reply; null where there is none.
+const OrderedJson* message_of(const OrderedJson& reply) {
+  if (!reply.is_object()) return nullptr;
+  const auto choices = reply.find("choices");
+  if (choices == reply.end() || !choices->is_array() || choices->empty()) return nullptr;
+  const OrderedJson& first = choices->front();
+  if (!first.is_object() || !first.contains("message") || !first["message"].is_object()) return nullptr;
+  return &first["message"];
+}
+
 std::string error_text(std::string_view code, std::string_view message) {
   return OrderedJson{{"error", {{"code", code}, {"message", message}}}}.dump(
       -1, ' ', false, OrderedJson::error_handler_t::replace);
@@ -43,28 +59,59 @@ std::string error_text(std::string_view code, std::string_view message) {
 
 }  // namespace
 
-AgentLoop::AgentLoop(Plan plan) : plan_(std::move(plan)) {
+AgentLoop::AgentLoop(Plan plan)
+    : plan_(std::move(plan)),
+      talk_({.context_tokens = plan_.context_tokens,
+             .tools_bytes = bytes_of(plan_.tools),
+             .summarise = plan_.agent.context == OldResults::summarise}) {
   if (!plan_.agent.instructions.empty())
-    messages_.push_back({{"role", "system"}, {"content", plan_.agent.instructions}});
-  messages_.push_back({{"role", "user"}, {"content", plan_.goal}});
+    talk_.add({{"role", "system"}, {"content", plan_.agent.instructions}});
+  talk_.add({{"role", "user"}, {"content", plan_.goal}});
+  if (plan_.agent.output_schema.is_null()) return;
+  auto form = JsonSchema::compile(plan_.agent.output_schema);
+  if (form) {
+    form_ = *std::move(form);
+  } else {
+    fail("invalid_argument", "output_schema: " + form.error().message());
+  }
 }
 
 Step AgentLoop::chat() const {
-  OrderedJson body = {{"model", plan_.model}, {"messages", messages_}};
+  OrderedJson body = {{"model", plan_.model}, {"messages", talk_.messages()}};
   if (!plan_.tools.empty() && !formatting_) body["tools"] = functions_of(plan_.tools);
   if (plan_.agent.temperature) body["temperature"] = *plan_.agent.temperature;
-  const bool formed = !plan_.agent.output_schema.is_null() && (formatting_ || plan_.tools.empty());
+  const bool formed = form_ && (formatting_ || plan_.tools.empty());
   if (formed) {
     body["response_format"] = {
         {"type", "json_schema"},
         {"json_schema",
          {{"name", "answer"}, {"schema", OrderedJson::parse(acloud::to_text(plan_.agent.output_schema))}}}};
   }
+  return chat_step("model.chat", body);
+}
+
+Step AgentLoop::chat_step(std::string name, const OrderedJson& body) const {
   return {.kind = StepKind::chat,
-          .name = "model.chat",
+          .name = std::move(name),
           .input = body.dump(-1, ' ', false, OrderedJson::error_handler_t::replace),
           .ref = plan_.session,
           .cut = true};
+}
+
+// Room is made before the model is asked: by a summary, which is a step of its own, once in a turn.
+Step AgentLoop::ask() {
+  if (!summarised_) {
+    if (OrderedJson wanted = talk_.summary_request(); !wanted.is_null()) {
+      in_summary_ = true;
+      OrderedJson body = {{"model", plan_.model}};
+      body.update(wanted);
+      return chat_step(std::string(kSummaryStep), body);
+    }
+  }
+  summarised_ = false;
+  talk_.fit();
+  ++turns_;
+  return chat();
 }
 
 std::vector<Step> AgentLoop::next() {
@@ -78,9 +125,7 @@ std::vector<Step> AgentLoop::next() {
       steps.push_back(call.approval ? *call.approval : *call.step);
     }
   } else {
-    fit();
-    ++turns_;
-    steps.push_back(chat());
+    steps.push_back(ask());
   }
   missing_ = steps.size();
   return steps;
@@ -88,12 +133,14 @@ std::vector<Step> AgentLoop::next() {
 
 void AgentLoop::take(std::size_t index, const Outcome& outcome) {
   --missing_;
+  if (in_summary_) return take_summary(outcome);
   if (!in_calls_) return take_chat(outcome);
   Call& call = calls_.at(asked_.at(index));
   if (call.approval) {
     take_approval(call, outcome);
   } else if (outcome.ok) {
     call.done = true;
+    if (call.step->name == "task.run") children_.insert(text_at(parse_or_null(outcome.json), "id"));
     call.result = outcome.json;
   } else {
     const TaskFailure failed = failure_of(outcome);
@@ -129,25 +176,35 @@ void AgentLoop::take_approval(Call& call, const Outcome& outcome) {
                                                                : "this call was not approved: " + reason);
 }
 
+void AgentLoop::take_summary(const Outcome& outcome) {
+  in_summary_ = false;
+  summarised_ = true;
+  const OrderedJson reply = outcome.ok ? parse_or_null(outcome.json) : OrderedJson();
+  count_usage(reply);
+  const OrderedJson* message = message_of(reply);
+  talk_.summarise(message == nullptr ? "" : text_at(*message, "content"));
+}
+
+// Gives the tokens that were read.
+std::int64_t AgentLoop::count_usage(const OrderedJson& reply) {
+  if (!reply.is_object()) return 0;
+  const auto usage = reply.find("usage");
+  if (usage == reply.end() || !usage->is_object()) return 0;
+  const std::int64_t prompt = count_at(*usage, "prompt_tokens");
+  tokens_ += prompt + count_at(*usage, "completion_tokens");
+  return prompt;
+}
+
 void AgentLoop::take_chat(const Outcome& outcome) {
   if (!outcome.ok) {
     const TaskFailure failed = failure_of(outcome);
     return fail(failed.code, "the model could not be asked: " + failed.message);
   }
   const OrderedJson reply = parse_or_null(outcome.json);
-  if (const auto usage = reply.find("usage");
-      reply.is_object() && usage != reply.end() && usage->is_object()) {
-    const std::int64_t prompt = count_at(*usage, "prompt_tokens");
-    tokens_ += prompt + count_at(*usage, "completion_tokens");
-    if (prompt > 0)
-      bytes_per_token_ = std::clamp(static_cast<double>(size()) / static_cast<double>(prompt), 0.5, 8.0);
-  }
-  const auto choices = reply.is_object() ? reply.find("choices") : reply.end();
-  const bool has_message = reply.is_object() && choices != reply.end() && choices->is_array() &&
-                           !choices->empty() && choices->front().is_object() &&
-                           choices->front().contains("message") && choices->front()["message"].is_object();
-  if (!has_message) return fail("unavailable", "the model's reply has no message");
-  take_message(choices->front()["message"]);
+  talk_.learn(count_usage(reply));
+  const OrderedJson* message = message_of(reply);
+  if (message == nullptr) return fail("unavailable", "the model's reply has no message");
+  take_message(*message);
 }
 
 void AgentLoop::take_message(const OrderedJson& message) {
@@ -155,12 +212,10 @@ void AgentLoop::take_message(const OrderedJson& message) {
   const bool calls = asked != message.end() && asked->is_array() && !asked->empty();
   OrderedJson said = {{"role", "assistant"}, {"content", text_at(message, "content")}};
   if (calls) said["tool_calls"] = *asked;
-  messages_.push_back(std::move(said));
+  talk_.add(std::move(said));
   if (!calls) return take_answer(text_at(message, "content"));
-  if (turns_ >= plan_.agent.limits.turns)
-    return fail("limit", fmt::format("no answer after {} calls of the model (limits.turns)", turns_));
-  if (tokens_ >= plan_.agent.limits.tokens)
-    return fail("limit", fmt::format("no answer after {} tokens (limits.tokens)", tokens_));
+  if (const std::string limit = limit_reached(); !limit.empty())
+    return fail("limit", fmt::format("no answer after {}", limit));
   calls_.clear();
   for (const OrderedJson& item : *asked) {
     const OrderedJson function =
@@ -213,11 +268,19 @@ void AgentLoop::prepare(Call& call) {
         is_reserved(name->get<std::string>())) {
       call.result = error_text("invalid_argument",
                                "name: must be a text of 1 to 200 printable letters that does not begin with "
-                               "approval/");
+                               "approval/ or child/");
       return;
     }
     step.kind = StepKind::signal;
     step.name = name->get<std::string>();
+  } else if (tool->operation == "task.wait") {
+    const std::string child = text_at(arguments, "id");
+    if (!children_.contains(child)) {
+      call.result = error_text("not_found", "id: must be that of a task which you ran with task_run");
+      return;
+    }
+    step.kind = StepKind::signal;
+    step.name = std::string(kChildSignal) + child;
   }
   step.input = acloud::to_text(arguments);
   if (needs_approval(tool->operation)) {
@@ -236,8 +299,8 @@ void AgentLoop::finish_calls() {
   for (Call& call : calls_) {
     note_repeat(call);
     if (ending_) return;
-    messages_.push_back(
-        {{"role", "tool"}, {"tool_call_id", call.id}, {"content", shortened(std::move(call.result))}});
+    talk_.add(
+        {{"role", "tool"}, {"tool_call_id", call.id}, {"content", talk_.shortened(std::move(call.result))}});
   }
   calls_.clear();
 }
@@ -257,8 +320,9 @@ void AgentLoop::note_repeat(Call& call) {
   }
 }
 
+// The model is told what is wrong with its answer for as long as its limits let it try again.
 void AgentLoop::take_answer(std::string text) {
-  if (plan_.agent.output_schema.is_null()) {
+  if (!form_) {
     ending_.emplace(State::succeeded, OrderedJson{{"answer", std::move(text)}});
     return;
   }
@@ -266,55 +330,35 @@ void AgentLoop::take_answer(std::string text) {
     formatting_ = true;
     return tell("Give this answer as JSON of the form that is asked for, and nothing else.");
   }
-  const OrderedJson answer = parse_or_null(text);
-  if (!answer.is_null()) {
-    ending_.emplace(State::succeeded, OrderedJson{{"answer", answer}});
+  const auto parsed = parse_json(text);
+  const std::vector<std::string> wrong =
+      parsed ? form_->check(*parsed) : std::vector{"it is no JSON: " + parsed.error().message()};
+  if (wrong.empty()) {
+    ending_.emplace(State::succeeded, OrderedJson{{"answer", OrderedJson::parse(text)}});
     return;
   }
-  if (++corrections_ >= kCorrectionsMost)
-    return fail("invalid_argument", "the agent's answer is no JSON, as output_schema asks");
-  tell("That is no JSON. Give the answer as JSON alone.");
+  if (const std::string limit = limit_reached(); !limit.empty()) {
+    return fail("invalid_argument",
+                fmt::format("the agent's answer is not of the form of output_schema after "
+                            "{}: {}",
+                            limit, fmt::join(wrong, "; ")));
+  }
+  tell(fmt::format(
+      "That is not of the form that is asked for: {}. Give the whole answer again, as JSON alone.",
+      fmt::join(wrong, "; ")));
 }
 
-void AgentLoop::tell(std::string_view text) { messages_.push_back({{"role", "user"}, {"content", text}}); }
+// Which, in words; "" where none is.
+std::string AgentLoop::limit_reached() const {
+  if (turns_ >= plan_.agent.limits.turns) return fmt::format("{} calls of the model (limits.turns)", turns_);
+  if (tokens_ >= plan_.agent.limits.tokens) return fmt::format("{} tokens (limits.tokens)", tokens_);
+  return "";
+}
+
+void AgentLoop::tell(std::string_view text) { talk_.add({{"role", "user"}, {"content", text}}); }
 
 void AgentLoop::fail(std::string code, std::string message) {
   ending_.emplace(State::failed, OrderedJson(), TaskFailure{std::move(code), std::move(message)});
-}
-
-std::size_t AgentLoop::size() const {
-  std::size_t bytes = 0;
-  for (const OrderedJson& message : messages_) {
-    bytes += kOverhead + text_at(message, "content").size();
-    if (const auto calls = message.find("tool_calls"); calls != message.end()) bytes += calls->dump().size();
-  }
-  for (const Tool& tool : plan_.tools) bytes += tool.name.size() + kOverhead;
-  return bytes;
-}
-
-// Bytes of a conversation that leave a quarter of the window for the answer.
-std::size_t AgentLoop::room() const {
-  return static_cast<std::size_t>(static_cast<double>(plan_.context_tokens) * 0.75 * bytes_per_token_);
-}
-
-// One result takes a third of the room at most: its beginning and its end are kept.
-std::string AgentLoop::shortened(std::string text) const {
-  const std::size_t most = std::max<std::size_t>(room() / 3, 256);
-  if (text.size() <= most) return text;
-  const std::size_t half = most / 2;
-  return text.substr(0, half) + fmt::format(" ... {} bytes left out ... ", text.size() - 2 * half) +
-         text.substr(text.size() - half);
-}
-
-// Old results of tools go first: what they led to is in the calls after them.
-void AgentLoop::fit() {
-  const std::size_t most = room();
-  for (std::size_t i = 0; i + 1 < messages_.size() && size() > most; ++i) {
-    OrderedJson& message = messages_[i];
-    if (message["role"] != "tool") continue;
-    const std::size_t bytes = text_at(message, "content").size();
-    if (bytes > 64) message["content"] = fmt::format(R"({{"dropped":"{} bytes, to save room"}})", bytes);
-  }
 }
 
 }  // namespace acloud::task

@@ -3,13 +3,15 @@
 //
 // A pure state machine: outcomes in, steps out, so that it is replayed after a crash and simulated. Without
 // its care an agent goes wrong in ways that cost money: it calls what is not there, repeats itself for ever,
-// or runs out of the model's window.
+// runs out of the model's window, or answers in a form that nobody can read.
 #pragma once
 
-#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "base/json_schema.h"
+#include "task/conversation.h"
 #include "task/step.h"
 #include "task/tools.h"
 
@@ -51,25 +53,28 @@ class AgentLoop {
   void take_approval(Call& call, const Outcome& outcome);
   void finish_calls();
   void note_repeat(Call& call);
-  void fit();
-  std::size_t size() const;
-  std::size_t room() const;
-  std::string shortened(std::string text) const;
+  void take_summary(const Outcome& outcome);
+  std::int64_t count_usage(const OrderedJson& reply);
+  std::string limit_reached() const;
   void tell(std::string_view text);
   void fail(std::string code, std::string message);
+  Step ask();
   Step chat() const;
+  Step chat_step(std::string name, const OrderedJson& body) const;
 
   Plan plan_;
-  OrderedJson messages_ = OrderedJson::array();
+  Conversation talk_;
+  std::optional<JsonSchema> form_;  // of the answer
   std::vector<Call> calls_;         // that the model has asked for and that are under way
   std::vector<std::size_t> asked_;  // of these, the ones given out by next()
   std::size_t missing_ = 0;         // of these, the outcomes that are still to come
   bool in_calls_ = false;
   bool formatting_ = false;  // the answer is being put into the form of output_schema
+  bool in_summary_ = false;  // old results are being summarised,
+  bool summarised_ = false;  // or were, for the chat that comes next
   std::int64_t turns_ = 0;
   std::int64_t tokens_ = 0;
-  int corrections_ = 0;
-  double bytes_per_token_ = 2.5;
+  std::set<std::string> children_;  // tasks that it ran
   std::string last_call_;
   int repeats_ = 0;
   std::optional<Ending> ending_;

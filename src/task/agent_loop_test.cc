@@ -115,8 +115,10 @@ TEST(AgentLoop, WarnsOfARepetitionThenEndsIt) {
   EXPECT_NE(told.find("do something else"), std::string::npos);
 }
 
-TEST(AgentLoop, KeepsToTheWindowOfItsModel) {
-  AgentLoop loop(plan());
+TEST(AgentLoop, KeepsToTheWindowOfItsModelWithoutSummaries) {
+  auto condensing = plan();
+  condensing.agent.context = OldResults::condense;
+  AgentLoop loop(condensing);
   for (int turn = 0; turn < 20; ++turn) {
     const OrderedJson body = asked(loop);
     ASSERT_LT(body["messages"].dump().size(), 4096 * 3) << "turn " << turn;
@@ -126,6 +128,85 @@ TEST(AgentLoop, KeepsToTheWindowOfItsModel) {
     loop.take(0, {true, OrderedJson{{"stdout", std::string(100'000, 'x')}}.dump()});
     ASSERT_FALSE(loop.ending());
   }
+}
+
+// A round of a tool whose reply is large.
+void after_a_large_reply(AgentLoop& loop, const std::string& mark) {
+  loop.take(0, calls({{"sandbox_exec", fmt::format(R"({{"command":"{}"}})", mark)}}));
+  EXPECT_EQ(loop.next().size(), 1);
+  loop.take(0, {true, OrderedJson{{"stdout", mark + std::string(2'300, 'x') + mark}}.dump()});
+}
+
+TEST(AgentLoop, OldResultsAreSummarisedWhenTheWindowIsFull) {
+  AgentLoop loop(plan());
+  std::string step;
+  for (int turn = 0; step != kSummaryStep; ++turn) {
+    ASSERT_LT(turn, 10) << "the window never filled up";
+    const auto steps = loop.next();
+    step = steps.front().name;
+    if (step != kSummaryStep) {
+      after_a_large_reply(loop, fmt::format("mark{}", turn));
+      continue;
+    }
+    const OrderedJson body = OrderedJson::parse(steps.front().input);
+    const std::string asked_of = body["messages"][1]["content"];
+    EXPECT_NE(asked_of.find("do it"), asked_of.npos) << "the goal";
+    EXPECT_NE(asked_of.find("mark0"), asked_of.npos);
+    EXPECT_EQ(asked_of.find(fmt::format("mark{}", turn - 1)), asked_of.npos) << "the last round is kept";
+    EXPECT_EQ(body["model"], "m");
+    EXPECT_FALSE(body.contains("tools"));
+    loop.take(0, says("the marks were fine"));
+  }
+  const OrderedJson messages = asked(loop)["messages"];
+  EXPECT_LT(messages.dump().size(), 4096 * 3);
+  const std::string first = messages[3]["content"];
+  EXPECT_EQ(OrderedJson::parse(first)["summary"], "the marks were fine");
+  EXPECT_NE(messages.back()["content"].get<std::string>().find("xxx"), std::string::npos);
+}
+
+TEST(AgentLoop, ASummaryThatFailsIsDoneWithout) {
+  for (const Outcome& outcome : {failure("unavailable", "no"), says(""), says(std::string(9000, 'y')),
+                                 Outcome{true, "[]"}, calls({{"sandbox_exec", "{}"}})}) {
+    AgentLoop loop(plan());
+    for (int turn = 0;; ++turn) {
+      ASSERT_LT(turn, 10);
+      if (loop.next().front().name == kSummaryStep) break;
+      after_a_large_reply(loop, fmt::format("mark{}", turn));
+    }
+    loop.take(0, outcome);
+    ASSERT_FALSE(loop.ending());
+    const OrderedJson messages = asked(loop)["messages"];
+    EXPECT_LT(messages.dump().size(), 4096 * 3);
+    const std::string first = messages[3]["content"];
+    EXPECT_NE(first.find("mark0"), first.npos) << first;
+    EXPECT_NE(first.find("bytes left out"), first.npos) << first;
+  }
+}
+
+TEST(AgentLoop, AnAnswerThatIsNotOfItsFormIsToldWhatIsWrong) {
+  auto formed = plan();
+  formed.tools.clear();
+  formed.agent.output_schema =
+      parse_json(R"({"type":"object","required":["mean"],"properties":{"mean":{"type":"number"}}})").value();
+  formed.agent.limits.turns = 4;
+  AgentLoop loop(formed);
+  asked(loop);
+  loop.take(0, says(R"({"mean":"7"})"));
+  const std::string told = asked(loop)["messages"].back()["content"];
+  EXPECT_NE(told.find(R"(mean: must be "number", not "7")"), told.npos) << told;
+  loop.take(0, says(R"({"mean":7.0})"));
+  ASSERT_TRUE(loop.ending());
+  EXPECT_EQ(loop.ending()->result["answer"]["mean"], 7.0);
+
+  AgentLoop stubborn(formed);
+  int turns = 0;
+  for (; !stubborn.ending() && turns < 20; ++turns) {
+    asked(stubborn);
+    stubborn.take(0, says("{}"));
+  }
+  EXPECT_EQ(turns, 4);
+  EXPECT_EQ(stubborn.ending()->error->code, "invalid_argument");
+  EXPECT_NE(stubborn.ending()->error->message.find("mean: is missing"), std::string::npos);
 }
 
 TEST(AgentLoop, PutsTheAnswerIntoItsForm) {

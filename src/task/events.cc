@@ -54,6 +54,19 @@ class Writer {
     }
   }
 
+  // A summary is no message of the agent: it is told as what it is.
+  void summary() {
+    const OrderedJson reply = parse(line_.entry.outcome->json);
+    const OrderedJson choices = reply.value("choices", OrderedJson::array());
+    const OrderedJson first = choices.is_array() && !choices.empty() ? choices[0] : OrderedJson();
+    const OrderedJson message = first.is_object() ? first.value("message", OrderedJson()) : OrderedJson();
+    add("CUSTOM", {{"name", "context_summarised"},
+                   {"value",
+                    {{"ok", line_.entry.outcome->ok},
+                     {line_.entry.outcome->ok ? "summary" : "error",
+                      line_.entry.outcome->ok ? OrderedJson(text_at(message, "content")) : reply}}}});
+  }
+
   void result() {
     add("TOOL_CALL_RESULT", {{"messageId", fmt::format("{}/{}", task_, line_.entry.step.number)},
                              {"toolCallId", line_.entry.step.ref},
@@ -100,12 +113,14 @@ class Writer {
 }  // namespace
 
 Event run_started(const TaskInfo& task) {
-  return {"RUN_STARTED",
-          {{"type", "RUN_STARTED"},
-           {"threadId", task.id},
-           {"runId", fmt::format("{}/{}", task.id, task.attempt)},
-           {"timestamp", milliseconds(task.started.value_or(task.created))},
-           {"goal", task.goal}}};
+  Event event{"RUN_STARTED",
+              {{"type", "RUN_STARTED"},
+               {"threadId", task.id},
+               {"runId", fmt::format("{}/{}", task.id, task.attempt)},
+               {"timestamp", milliseconds(task.started.value_or(task.created))},
+               {"goal", task.goal}}};
+  if (task.parent) event.data["parentTask"] = *task.parent;
+  return event;
 }
 
 Event run_ended(const TaskInfo& task) {
@@ -135,7 +150,9 @@ Event run_ended(const TaskInfo& task) {
 std::vector<Event> events_of(const std::string& task, const tables::Line& line) {
   Writer writer(task, line);
   const Step& step = line.entry.step;
-  if (step.kind == StepKind::chat) {
+  if (step.kind == StepKind::chat && step.name == kSummaryStep) {
+    writer.summary();
+  } else if (step.kind == StepKind::chat) {
     writer.chat();
   } else if (step.kind == StepKind::approval) {
     writer.approval();

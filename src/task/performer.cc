@@ -54,7 +54,11 @@ std::vector<std::string> default_tools(const RunTask& request) {
 
 kernel::Grant grant_of(const RunTask& request, const std::vector<Tool>& tools, Time deadline) {
   kernel::Grant grant{.operations = {"model.chat"}, .resources = {}, .expires = deadline};
-  for (const Tool& tool : tools) grant.operations.push_back(tool.operation);
+  for (const Tool& tool : tools) {
+    grant.operations.push_back(tool.operation);
+    // A task of its own finds its model with what its parent may do.
+    if (tool.operation == "task.run") grant.operations.emplace_back("model.list");
+  }
   const auto* agent = request.agent ? std::get_if<Agent>(&*request.agent) : nullptr;
   const bool named = !request.tools.empty() || (agent != nullptr && !agent->tools.empty());
   if (named || request.program) return grant;

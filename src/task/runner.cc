@@ -172,12 +172,14 @@ class Runner::Worker {
   }
 
   Task<> run(Claimed task, Control& control) {
-    StoreJournal journal(parts().database, parts().clock, runner_.holder_, task,
-                         [this, id = task.id] { parts().board.changed(id); });
+    StoreJournal journal(
+        parts().database, parts().clock, runner_.holder_, task,
+        [this, id = task.id] { parts().board.changed(id); }, parts().when_ended);
     const Result<> done = co_await attempt(task, control, journal);
     if (!done && done.error().code() != ErrorCode::cancelled) {
       log::error("a task was left", {{"task", task.id}, {"error", done.error().message()}});
     }
+    for (const std::string& orphan : journal.orphans()) runner_.interrupt(orphan);
     controls_.erase(task.id);
     workspaces_.erase(task.id);
     keys_.erase(task.id);

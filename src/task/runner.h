@@ -57,6 +57,7 @@ class Runner {
     bool exclusive;  // no other server has the database open
     // Whether the API key of this id still works: a task is not gone on with whose key was revoked.
     std::function<Task<Result<bool>>(std::string key)> key_works;
+    WhenEnded when_ended;
     std::size_t at_once = 64;  // tasks that run on one loop
   };
   explicit Runner(Parts parts);

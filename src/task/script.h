@@ -25,7 +25,7 @@ struct Spec {
 class Script {
  public:
   // Raised with every change after which older journals would be read otherwise.
-  static constexpr std::int64_t kVersion = 1;
+  static constexpr std::int64_t kVersion = 2;
 
   // In the input of a step: the task's own API key and its id, which are in no journal.
   static constexpr std::string_view kKeyMark = "${task.key}";

@@ -27,7 +27,14 @@ constexpr auto enum_names(StepKind) {
 
 // Names of signals that only a decision about an approval has: "approval/17" for step 17.
 inline constexpr std::string_view kApprovalSignal = "approval/";
-inline bool is_reserved(std::string_view signal) { return signal.starts_with(kApprovalSignal); }
+// Those of a child's end: "child/task_...".
+inline constexpr std::string_view kChildSignal = "child/";
+inline bool is_reserved(std::string_view signal) {
+  return signal.starts_with(kApprovalSignal) || signal.starts_with(kChildSignal);
+}
+
+// The name of a chat that makes room in an agent's conversation, and is no part of it.
+inline constexpr std::string_view kSummaryStep = "context.summary";
 
 struct Step {
   std::int64_t number = 0;

@@ -1,6 +1,7 @@
 #include "task/tables.h"
 
 #include "kernel/instances.h"
+#include "task/family.h"
 
 namespace acloud::task {
 
@@ -58,7 +59,8 @@ std::vector<store::Migration> migrations() {
            "  PRIMARY KEY (task, number));"},
           {"task-place-1",
            "ALTER TABLE tasks ADD COLUMN bound BIGINT NOT NULL DEFAULT 0;"
-           "ALTER TABLE tasks ADD COLUMN place TEXT NOT NULL DEFAULT '';"}};
+           "ALTER TABLE tasks ADD COLUMN place TEXT NOT NULL DEFAULT '';"},
+          family::migration()};
 }
 
 Result<> forget_workspace(store::Transaction& tx, const std::string& workspace) {
@@ -79,7 +81,7 @@ constexpr std::chrono::minutes kAged{2};    // then a task comes before those of
 constexpr std::size_t kSignalsMost = 1000;  // that wait for one task
 constexpr std::string_view kInfo =
     "id, state, goal, principal, attempt, steps, created, started, ended, deadline, result, error_code, "
-    "error_message";
+    "error_message, parent";
 
 template <class E>
 std::string name_of(E value) {
@@ -109,10 +111,13 @@ TaskInfo to_info(const store::Row& row) {
                 .started = time_at(row, 7),
                 .ended = time_at(row, 8),
                 .deadline = row.time(9),
+                .parent = {},
+                .children = {},
                 .result = {},
                 .error = {}};
   if (!row.is_null(10)) info.result = parse_json(row.text(10)).value_or(Json());
   if (!row.is_null(11)) info.error = TaskFailure{row.text(11), row.text(12)};
+  if (const std::string parent = row.text(13); !parent.empty()) info.parent = parent;
   return info;
 }
 
@@ -157,12 +162,13 @@ Result<> add(store::Transaction& tx, const NewTask& task, const Owner& owner) {
   ACLOUD_CHECK(tx.execute(
       "INSERT INTO tasks (id, workspace, principal, owner, spec, tools, goal, secret, version, priority, "
       "state, "
-      "attempt, steps, holder, due, interrupt, created, deadline, length, bound) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', 1, 0, '', $11, '', $11, $12, $13, $14)",
+      "attempt, steps, holder, due, interrupt, created, deadline, length, bound, parent, depth) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', 1, 0, '', $11, '', $11, $12, $13, $14, "
+      "$15, $16)",
       {task.id, owner.workspace, owner.principal, encode(owner), task.spec_json, task.tools_json, task.goal,
        task.secret, Script::kVersion, task.priority, store::to_value(task.created),
        store::to_value(task.deadline), std::int64_t{(task.deadline - task.created).count()},
-       std::int64_t{task.bound}}));
+       std::int64_t{task.bound}, task.parent, task.depth}));
   return {};
 }
 
@@ -263,6 +269,10 @@ Result<TaskList> list(store::Reader& reader, const std::string& workspace, const
     sql += fmt::format(" AND state = ${}", params.size() + 1);
     params.emplace_back(name_of(*request.state));
   }
+  if (request.parent) {
+    sql += fmt::format(" AND parent = ${} AND parent <> ''", params.size() + 1);
+    params.emplace_back(*request.parent);
+  }
   ACLOUD_TRY(const Rows rows, reader.query(sql + " ORDER BY created DESC, id DESC LIMIT $2", params));
   TaskList list;
   for (const store::Row& row : rows) {
@@ -277,16 +287,17 @@ Result<TaskList> list(store::Reader& reader, const std::string& workspace, const
   return list;
 }
 
-Result<TaskInfo> interrupt(store::Transaction& tx, const std::string& workspace, const std::string& id,
-                           Time now) {
+Result<Interrupted> interrupt(store::Transaction& tx, const std::string& workspace, const std::string& id,
+                              Time now) {
   ACLOUD_TRY(TaskInfo info, find(tx, workspace, id));
-  if (has_ended(info.state)) return info;
+  if (has_ended(info.state)) return Interrupted{std::move(info), {}};
   // One that waits, or has not begun, is taken up at once, to be ended as it should.
   ACLOUD_CHECK(
       tx.execute("UPDATE tasks SET interrupt = 'cancelled', due = CASE WHEN holder = '' THEN $2 ELSE due END "
                  "WHERE id = $1",
                  {id, store::to_value(now)}));
-  return info;
+  ACLOUD_TRY(std::vector<std::string> below, family::interrupt_below(tx, id, now));
+  return Interrupted{std::move(info), std::move(below)};
 }
 
 Result<TaskInfo> add_signal(store::Transaction& tx, const std::string& workspace, const SignalTask& signal,
@@ -294,9 +305,10 @@ Result<TaskInfo> add_signal(store::Transaction& tx, const std::string& workspace
   ACLOUD_TRY(TaskInfo info, find(tx, workspace, signal.id));
   if (has_ended(info.state))
     return fail(ErrorCode::conflict, "task {} has ended; it takes no more signals", signal.id);
-  ACLOUD_TRY(
-      const Rows rows,
-      tx.query("SELECT COALESCE(MAX(number), 0), COUNT(*) FROM task_signals WHERE task = $1", {signal.id}));
+  ACLOUD_TRY(const Rows rows, tx.query("SELECT COALESCE(MAX(number), 0), COALESCE(SUM(CASE WHEN name LIKE "
+                                       "'child/%' THEN 0 ELSE 1 END), 0) "
+                                       "FROM task_signals WHERE task = $1",
+                                       {signal.id}));
   if (rows.front().integer(1) >= static_cast<std::int64_t>(kSignalsMost))
     return fail(ErrorCode::too_large, "task {} has had {} signals, which is the most", signal.id,
                 kSignalsMost);
@@ -314,6 +326,10 @@ Result<TaskInfo> retry(store::Transaction& tx, const std::string& workspace, con
   if (info.state != State::failed && info.state != State::cancelled)
     return fail(ErrorCode::conflict, "task {} is {}; only what failed or was cancelled can be tried again",
                 id, name_of(info.state));
+  // Its parent, which was told of its end, decides what comes of that.
+  if (info.parent)
+    return fail(ErrorCode::conflict, "task {} was run by {}, which can run another; or try that one again",
+                id, *info.parent);
   ACLOUD_CHECK(tx.execute(
       "UPDATE tasks SET state = 'queued', attempt = attempt + 1, steps = 0, holder = '', due = $2, "
       "interrupt = '', place = '', started = NULL, ended = NULL, deadline = $2 + length, result = NULL, "
@@ -464,9 +480,11 @@ Task<Result<>> StoreJournal::park(Time due, std::vector<std::string> signals) {
 }
 
 Task<Result<>> StoreJournal::end(Ending ending) {
-  ACLOUD_CO_CHECK(co_await database_.write_durably([task = task_, holder = holder_,
-                                                    ending = std::move(ending),
-                                                    now = clock_.now()](store::Transaction& tx) -> Result<> {
+  using Below = std::vector<std::string>;
+  ACLOUD_CO_TRY(orphans_, co_await database_.write_durably([task = task_, holder = holder_,
+                                                            ending = std::move(ending),
+                                                            when_ended = when_ended_, now = clock_.now()](
+                                                               store::Transaction& tx) -> Result<Below> {
     const auto text = [](const std::string& value) { return store::Value(value); };
     ACLOUD_TRY(
         const std::int64_t ended,
@@ -479,8 +497,11 @@ Task<Result<>> StoreJournal::end(Ending ending) {
                  : text(ending.result.dump(-1, ' ', false, OrderedJson::error_handler_t::replace)),
              ending.error ? text(ending.error->code) : store::Value(),
              ending.error ? text(to_valid_utf8(ending.error->message)) : store::Value()}));
-    if (ended == 1) return {};
-    return fail(ErrorCode::conflict, "task {} is another server's by now", task.id);
+    if (ended != 1) return fail(ErrorCode::conflict, "task {} is another server's by now", task.id);
+    ACLOUD_TRY(const std::string parent, family::tell_parent(tx, task.id, ending, now));
+    if (!parent.empty() && when_ended)
+      ACLOUD_CHECK(when_ended(tx, task.owner.workspace, task.id, parent, now));
+    return family::interrupt_below(tx, task.id, now);
   }));
   changed_();
   co_return Result<>();

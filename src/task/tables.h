@@ -36,6 +36,8 @@ struct NewTask {
   std::int64_t priority = 5;
   bool bound = false;  // it may use sandboxes, which only the server that has them reaches
   Time created{}, deadline{};
+  std::string parent;  // the task that asked for it; "" for none
+  std::int64_t depth = 0;
 };
 
 // A task that this server has taken up.
@@ -82,11 +84,16 @@ Result<std::optional<Time>> next_due(store::Reader& reader, const Holder& holder
 Result<TaskInfo> find(store::Reader& reader, const std::string& workspace, const std::string& id);
 Result<TaskList> list(store::Reader& reader, const std::string& workspace, const ListTasks& request,
                       const std::string& after);
-Result<TaskInfo> interrupt(store::Transaction& transaction, const std::string& workspace,
-                           const std::string& id, Time now);
+// Stops it and all below it. Gives the ids of these too.
+struct Interrupted {
+  TaskInfo task;
+  std::vector<std::string> below;
+};
+Result<Interrupted> interrupt(store::Transaction& transaction, const std::string& workspace,
+                              const std::string& id, Time now);
 Result<TaskInfo> add_signal(store::Transaction& transaction, const std::string& workspace,
                             const SignalTask& signal, Time now);
-// Errors: also conflict: it has not failed or been cancelled.
+// Errors: also conflict: it has not failed or been cancelled, or is a child.
 Result<TaskInfo> retry(store::Transaction& transaction, const std::string& workspace, const std::string& id,
                        Time now);
 struct Line {
@@ -99,18 +106,29 @@ Result<std::vector<Line>> lines(store::Reader& reader, const std::string& id, st
 
 }  // namespace tables
 
+// Part of the transaction that ends a child.
+using WhenEnded = std::function<Result<>(store::Transaction&, const std::string& workspace,
+                                         const std::string& task, const std::string& parent, Time now)>;
+
 class StoreJournal final : public Journal {
  public:
   // `changed` is called after each entry. All outlive the journal.
   StoreJournal(store::Database& database, Clock& clock, const Holder& holder, const Claimed& task,
-               std::function<void()> changed)
-      : database_(database), clock_(clock), holder_(holder), task_(task), changed_(std::move(changed)) {}
+               std::function<void()> changed, WhenEnded when_ended = {})
+      : database_(database),
+        clock_(clock),
+        holder_(holder),
+        task_(task),
+        changed_(std::move(changed)),
+        when_ended_(std::move(when_ended)) {}
 
   Task<Result<std::vector<Entry>>> read() override;
   Task<Result<>> keep(Entry entry) override;
   Task<Result<std::optional<Outcome>>> take_signal(Entry entry) override;
   Task<Result<>> park(Time due, std::vector<std::string> signals) override;
   Task<Result<>> end(Ending ending) override;
+  // The tasks below it that its end has cancelled.
+  const std::vector<std::string>& orphans() const { return orphans_; }
 
  private:
   store::Database& database_;
@@ -118,6 +136,8 @@ class StoreJournal final : public Journal {
   const Holder& holder_;
   const Claimed& task_;
   std::function<void()> changed_;
+  WhenEnded when_ended_;
+  std::vector<std::string> orphans_;
 };
 
 }  // namespace acloud::task

@@ -5,6 +5,7 @@
 
 #include "kernel/instances.h"
 #include "store/testing/databases.h"
+#include "task/family.h"
 
 namespace acloud::task {
 namespace {
@@ -205,6 +206,81 @@ TEST_P(TablesTest, ARetryIsAnAttemptOfItsOwn) {
   ASSERT_EQ(second.size(), 1);
   EXPECT_EQ(second.front().attempt, 2);
   EXPECT_TRUE(run(journal(two_, second.front()).read()).value().empty());
+}
+
+TEST_P(TablesTest, AChildsEndWakesItsParentAndAParentsEndStopsItsChildren) {
+  add("task_p");
+  auto parent = claim(one_);
+  const auto adopt = [this](const std::string& id, const std::string& below) {
+    return run(database_.write_durably([=, now = clock_.now()](store::Transaction& tx) -> Result<Time> {
+      NewTask made{.id = id,
+                   .owner = {"w", below, "key", {}},
+                   .spec_json = "{}",
+                   .tools_json = "[]",
+                   .goal = "",
+                   .secret = "s",
+                   .created = now,
+                   .deadline = now + std::chrono::hours(48)};
+      ACLOUD_CHECK(family::adopt(tx, made, below));
+      ACLOUD_CHECK(tables::add(tx, made, made.owner));
+      return made.deadline;
+    }));
+  };
+  const auto deadline = adopt("task_c", "task_p");
+  ASSERT_TRUE(deadline);
+  EXPECT_LE(*deadline, parent.front().deadline);
+  EXPECT_TRUE(adopt("task_g", "task_c"));
+  auto of_parent = journal(one_, parent.front());
+  EXPECT_TRUE(run(of_parent.park(clock_.now() + seconds(1000), {family::signal_of("task_c")})));
+  auto below = claim(one_);
+  ASSERT_EQ(below.size(), 2);
+  const std::size_t c = below.front().id == "task_c" ? 0 : 1;
+  auto of_child = journal(one_, below[c]);
+  EXPECT_TRUE(run(of_child.end({.state = State::succeeded, .result = {{"answer", 7}}, .error = {}})));
+  EXPECT_EQ(of_child.orphans(), std::vector<std::string>{"task_g"});
+  parent = claim(two_);
+  ASSERT_EQ(ids(parent), std::vector<std::string>{"task_p"});
+  auto again = journal(two_, parent.front());
+  Entry wait{
+      .step = {.number = 0, .kind = StepKind::signal, .name = family::signal_of("task_c"), .input = "{}"},
+      .outcome = {},
+      .began = {}};
+  const auto told = run(again.take_signal(wait)).value();
+  ASSERT_TRUE(told);
+  EXPECT_EQ(parse_json(told->json).value(),
+            (Json{{"value", {{"id", "task_c"}, {"state", "succeeded"}, {"result", {{"answer", 7}}}}}}));
+  EXPECT_EQ(adopt("task_late", "task_c").error().code(), ErrorCode::conflict);
+}
+
+TEST_P(TablesTest, StoppingATaskStopsAllBelowItAndItTakesNoMoreChildren) {
+  add("task_p");
+  const auto adopt = [this](const std::string& id, const std::string& below) {
+    return run(database_.write_durably([=, now = clock_.now()](store::Transaction& tx) -> Result<> {
+      NewTask made{.id = id,
+                   .owner = {"w", below, "key", {}},
+                   .spec_json = "{}",
+                   .tools_json = "[]",
+                   .goal = "",
+                   .secret = "s",
+                   .created = now,
+                   .deadline = now + std::chrono::hours(1)};
+      ACLOUD_CHECK(family::adopt(tx, made, below));
+      return tables::add(tx, made, made.owner);
+    }));
+  };
+  std::string last = "task_p";
+  for (std::int64_t depth = 1; depth <= family::kDepthMost; ++depth) {
+    const std::string next = fmt::format("task_{}", depth);
+    ASSERT_TRUE(adopt(next, last));
+    last = next;
+  }
+  EXPECT_EQ(adopt("task_deep", last).error().code(), ErrorCode::too_large);
+  EXPECT_EQ(adopt("task_none", "task_nobody").error().code(), ErrorCode::conflict);
+  const auto stopped = run(database_.write_durably(
+      [this](store::Transaction& tx) { return tables::interrupt(tx, "w", "task_p", clock_.now()); }));
+  EXPECT_EQ(stopped.value().below.size(), family::kDepthMost);
+  EXPECT_EQ(adopt("task_late", "task_p").error().code(), ErrorCode::conflict);
+  for (const Claimed& each : claim(one_, 100)) EXPECT_EQ(each.interrupt, "cancelled") << each.id;
 }
 
 INSTANTIATE_TEST_SUITE_P(Databases, TablesTest, store::testing::each_database(), store::testing::name_of);

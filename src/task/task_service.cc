@@ -1,6 +1,7 @@
 #include "task/task_service.h"
 
 #include "task/events.h"
+#include "task/family.h"
 #include "task/performer.h"
 
 namespace acloud::task {
@@ -34,6 +35,11 @@ Result<> check(const RunTask& request) {
     if (name != nullptr && *name != "default")
       return fail(ErrorCode::not_found,
                   "no agent {}; there is \"default\", or describe one in place of its name", *name);
+    const auto* described = std::get_if<Agent>(&*request.agent);
+    if (described != nullptr && !described->output_schema.is_null()) {
+      if (const auto form = JsonSchema::compile(described->output_schema); !form)
+        return wrong("agent.output_schema", form.error().message());
+    }
   }
   const Resources& resources = request.resources;
   if (!resources.sandbox.is_null() && !resources.sandbox.is_object())
@@ -58,19 +64,43 @@ bool uses_sandboxes(const RunTask& request, const std::vector<Tool>& tools) {
 
 }  // namespace
 
-Result<std::vector<Tool>> TaskService::tools_for(const RunTask& request) {
+Result<std::vector<Tool>> TaskService::tools_for(const kernel::Caller& caller, const RunTask& request,
+                                                 Time now) {
   const Tools offered = offer_();
   const auto* agent = request.agent ? std::get_if<Agent>(&*request.agent) : nullptr;
   std::vector<std::string> patterns = request.tools;
   if (patterns.empty() && agent != nullptr) patterns = agent->tools;
   if (patterns.empty()) patterns = default_tools(request);
   const bool sandbox = !request.resources.sandbox.is_null() || !request.resources.files.empty();
-  return choose_tools(*offered, patterns, sandbox);
+  ACLOUD_TRY(std::vector<Tool> tools, choose_tools(*offered, patterns, sandbox));
+  if (!family::is_task(caller.principal) || tools.empty()) return tools;
+  // A task hands on no tool that it hasn't.
+  std::erase_if(tools, [&](const Tool& tool) {
+    return !is_own(tool) && !kernel::may_allow(caller, tool.operation, now);
+  });
+  if (tools.empty()) {
+    return fail(ErrorCode::permission_denied, "tools: {} has none of {} itself, and can't hand them on",
+                caller.principal, fmt::join(patterns, ", "));
+  }
+  return tools;
 }
+
+namespace {
+
+// A task ends before any right that it works with: so these need no end of their own, and what it has made
+// can still be removed after it.
+void end_with_rights(NewTask& task) {
+  for (kernel::Grant& grant : task.owner.grants) {
+    if (grant.expires) task.deadline = std::min(task.deadline, *grant.expires);
+    grant.expires.reset();
+  }
+}
+
+}  // namespace
 
 Task<Result<TaskInfo>> TaskService::run(Context& context, RunTask request) {
   ACLOUD_CO_CHECK(check(request));
-  ACLOUD_CO_TRY(const std::vector<Tool> tools, tools_for(request));
+  ACLOUD_CO_TRY(const std::vector<Tool> tools, tools_for(context.caller, request, context.clock.now()));
   const kernel::Caller& caller = context.caller;
   NewTask made{.id = "task_" + context.random.hex(10),
                .owner = {.workspace = caller.workspace,
@@ -86,26 +116,31 @@ Task<Result<TaskInfo>> TaskService::run(Context& context, RunTask request) {
                .created = context.clock.now(),
                .deadline = {}};
   made.deadline = made.created + request.deadline;
+  end_with_rights(made);
   if (made.spec_json.size() > kSpecMost) {
     co_return fail(ErrorCode::too_large,
                    "a task's request may have {} bytes; put large files into a bucket and name "
                    "them as objects",
                    kSpecMost);
   }
-  auto info = co_await context.commit(
-      [made, budget = request.budget, set = &set_budget_](store::Transaction& tx) -> Result<TaskInfo> {
-        ACLOUD_CHECK(tables::add(tx, made, made.owner));
-        if (budget) ACLOUD_CHECK((*set)(tx, made.owner.workspace, made.id, *budget, made.created));
-        return tables::find(tx, made.owner.workspace, made.id);
-      });
+  auto info = co_await context.commit([made, budget = request.budget, set = &set_budget_](
+                                          store::Transaction& tx) mutable -> Result<TaskInfo> {
+    const std::string parent = family::is_task(made.owner.principal) ? made.owner.principal : "";
+    if (!parent.empty()) ACLOUD_CHECK(family::adopt(tx, made, parent));
+    ACLOUD_CHECK(tables::add(tx, made, made.owner));
+    ACLOUD_CHECK((*set)(tx, made.owner.workspace, made.id, parent, budget, made.created));
+    return tables::find(tx, made.owner.workspace, made.id);
+  });
   if (info) runner_->wake();
   co_return info;
 }
 
 Task<Result<TaskInfo>> TaskService::get(Context& context, TaskName request) {
   co_return co_await context.read_here(
-      [workspace = context.workspace(), id = request.id](store::Reader& reader) {
-        return tables::find(reader, workspace, id);
+      [workspace = context.workspace(), id = request.id](store::Reader& reader) -> Result<TaskInfo> {
+        ACLOUD_TRY(TaskInfo task, tables::find(reader, workspace, id));
+        ACLOUD_TRY(task.children, family::children_of(reader, id, kChildrenShown));
+        return task;
       });
 }
 
@@ -172,7 +207,8 @@ Task<Result<TaskEvents>> TaskService::events(Context& context, FollowTask reques
 }
 
 Task<Result<TaskInfo>> TaskService::signal(Context& context, SignalTask request) {
-  if (is_reserved(request.name)) co_return wrong("name", "approval/ is for what approval.decide sends");
+  if (is_reserved(request.name))
+    co_return wrong("name", "approval/ and child/ are for signals that acloud sends itself");
   auto info = co_await context.commit(
       [workspace = context.workspace(), request, now = context.clock.now()](store::Transaction& tx) {
         return tables::add_signal(tx, workspace, request, now);
@@ -182,12 +218,18 @@ Task<Result<TaskInfo>> TaskService::signal(Context& context, SignalTask request)
 }
 
 Task<Result<TaskInfo>> TaskService::cancel(Context& context, TaskName request) {
-  auto info = co_await context.commit(
-      [workspace = context.workspace(), id = request.id, now = context.clock.now()](store::Transaction& tx) {
-        return tables::interrupt(tx, workspace, id, now);
+  // Shared with the database's writer, which may come to it after a caller that went away.
+  const auto below = std::make_shared<std::vector<std::string>>();
+  auto info =
+      co_await context.commit([workspace = context.workspace(), id = request.id, below,
+                               now = context.clock.now()](store::Transaction& tx) -> Result<TaskInfo> {
+        ACLOUD_TRY(tables::Interrupted interrupted, tables::interrupt(tx, workspace, id, now));
+        *below = std::move(interrupted.below);
+        return std::move(interrupted.task);
       });
   if (info) {
     runner_->interrupt(request.id);
+    for (const std::string& child : *below) runner_->interrupt(child);
     runner_->wake();
   }
   co_return info;

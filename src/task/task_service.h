@@ -10,10 +10,13 @@ class TaskService {
  public:
   static constexpr std::size_t kSpecMost = 32 << 20;  // bytes of a request, its files with it
   static constexpr std::int64_t kLinesAtOnce = 200;
+  static constexpr std::int64_t kChildrenShown = 100;
 
-  // Sets a budget of a task, in the transaction that makes it.
-  using SetBudget = std::function<Result<>(store::Transaction&, const std::string& workspace,
-                                           const std::string& task, const std::string& limit, Time now)>;
+  // Sets the budget of a task, in the transaction that makes it. That of a child is taken out of its
+  // parent's, if that has one. `parent` is "" for none.
+  using SetBudget =
+      std::function<Result<>(store::Transaction&, const std::string& workspace, const std::string& task,
+                             const std::string& parent, const std::optional<std::string>& limit, Time now)>;
 
   // What agents may call at all, as it stands. Shared with those who look at it.
   using Tools = std::shared_ptr<const std::vector<Tool>>;
@@ -33,7 +36,7 @@ class TaskService {
   Task<Result<TaskInfo>> retry(kernel::Context& context, TaskName request);
 
  private:
-  Result<std::vector<Tool>> tools_for(const RunTask& request);
+  Result<std::vector<Tool>> tools_for(const kernel::Caller& caller, const RunTask& request, Time now);
 
   Offer offer_;
   Board& board_;

@@ -48,10 +48,18 @@ struct AgentLimits {
              field("tokens", &AgentLimits::tokens, "Tokens of all these calls together.",
                    between(1, std::int64_t{1} << 40)),
              field("context_tokens", &AgentLimits::context_tokens,
-                   "How much the model can read at once; old results of tools are dropped to keep to it. "
+                   "How much the model can read at once; old results of tools give way to keep to it. "
                    "Absent: what model.list says of it, else 100000.",
                    between(256, 100'000'000)));
 };
+
+// What becomes of old results of tools when the model's window is full.
+enum class OldResults { summarise, condense };
+constexpr auto enum_names(OldResults) {
+  using enum OldResults;
+  return std::array<std::pair<OldResults, std::string_view>, 2>{
+      {{summarise, "summarise"}, {condense, "condense"}}};
+}
 
 struct Agent {
   std::string instructions = "You are an agent of acloud. Use the tools.";
@@ -59,6 +67,7 @@ struct Agent {
   std::vector<std::string> tools;
   std::optional<double> temperature;
   Json output_schema;
+  OldResults context = OldResults::summarise;
   AgentLimits limits;
   std::vector<std::string> approvals;
   std::chrono::seconds approval_timeout{86'400};
@@ -73,7 +82,11 @@ struct Agent {
       field("temperature", &Agent::temperature, "How much chance there is in its answers.",
             between(0.0, 2.0)),
       field("output_schema", &Agent::output_schema,
-            "A JSON Schema: the answer shall be JSON of that form, which the model is held to."),
+            "A JSON Schema: the answer is JSON of that form, which is checked (docs/tasks.md has what it may "
+            "say)."),
+      field("context", &Agent::context,
+            "What becomes of old results of tools when the model's window is full: a summary by the model "
+            "takes their place, or their beginnings and ends do."),
       field("limits", &Agent::limits, "Where it is stopped."),
       field(
           "approvals", &Agent::approvals,
@@ -165,6 +178,8 @@ struct TaskInfo {
   Time created{};
   std::optional<Time> started, ended;
   Time deadline{};
+  std::optional<std::string> parent;
+  std::vector<std::string> children;
   Json result;
   std::optional<TaskFailure> error;
   static constexpr auto schema = fields(
@@ -177,6 +192,10 @@ struct TaskInfo {
       field("started", &TaskInfo::started, "When it first ran."),
       field("ended", &TaskInfo::ended, "When it ended."),
       field("deadline", &TaskInfo::deadline, "When it will be cancelled."),
+      field("parent", &TaskInfo::parent, "The task that asked for it."),
+      field("children", &TaskInfo::children,
+            "The last 100 tasks that it asked for, the newest first, where one task is got; task.list has "
+            "all."),
       field("result", &TaskInfo::result,
             "What came of it: answer of an agent; exit_code, stdout and stderr of a program; resources that "
             "are kept, and left where one could not be removed."),
@@ -190,10 +209,12 @@ struct TaskName {
 
 struct ListTasks {
   std::optional<State> state;
+  std::optional<std::string> parent;
   std::int64_t limit = kernel::kPageDefault;
   std::optional<std::string> cursor;
   static constexpr auto schema =
       fields(field("state", &ListTasks::state, "Only those in this state."),
+             field("parent", &ListTasks::parent, "Only those that this task asked for.", length(1, 64)),
              field("limit", &ListTasks::limit, "Items on a page.", between(1, kernel::kPageMost)),
              field("cursor", &ListTasks::cursor, "next_cursor of the page before."));
 };

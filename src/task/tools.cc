@@ -32,18 +32,30 @@ void bind(Tool& tool) {
 }  // namespace
 
 std::vector<Tool> own_tools() {
-  return {{.name = "task_sleep",
-           .operation = "task.sleep",
-           .parameters = OrderedJson::parse(
-               R"({"type":"object","properties":{"seconds":{"type":"number","minimum":0,"maximum":31536000}},
+  return {
+      {.name = "task_sleep",
+       .operation = "task.sleep",
+       .parameters = OrderedJson::parse(
+           R"({"type":"object","properties":{"seconds":{"type":"number","minimum":0,"maximum":31536000}},
                    "required":["seconds"],"additionalProperties":false})"),
-           .description = "Wait for this long."},
-          {.name = "task_wait_signal",
-           .operation = "task.wait_signal",
-           .parameters = OrderedJson::parse(
-               R"({"type":"object","properties":{"name":{"type":"string","maxLength":200}},
+       .description = "Wait for this long."},
+      {.name = "task_wait_signal",
+       .operation = "task.wait_signal",
+       .parameters = OrderedJson::parse(
+           R"({"type":"object","properties":{"name":{"type":"string","maxLength":200}},
                    "required":["name"],"additionalProperties":false})"),
-           .description = "Wait until somebody sends the signal of this name; gives its value."}};
+       .description = "Wait until somebody sends the signal of this name; gives its value."},
+      {.name = "task_wait",
+       .operation = "task.wait",
+       .parameters = OrderedJson::parse(
+           R"({"type":"object","properties":{"id":{"type":"string","maxLength":64}},
+                   "required":["id"],"additionalProperties":false})"),
+       .description = "Wait until a task that you ran with task_run has ended; gives its state and result."}};
+}
+
+bool is_own(const Tool& tool) {
+  return tool.operation == "task.sleep" || tool.operation == "task.wait_signal" ||
+         tool.operation == "task.wait";
 }
 
 Result<std::vector<Tool>> choose_tools(const std::vector<Tool>& offered,

@@ -9,8 +9,9 @@
 namespace acloud::task {
 
 struct Tool {
-  std::string name;       // "sandbox_exec"; for the model
-  std::string operation;  // "sandbox.exec"; the loop's own are "task.sleep" and "task.wait_signal"
+  std::string name;  // "sandbox_exec"; for the model
+  std::string
+      operation;  // "sandbox.exec"; the loop's own are "task.sleep", "task.wait_signal" and "task.wait"
   // Its `id` is the task's own sandbox: the model neither sees nor sets it.
   bool bound = false;
   OrderedJson parameters;  // JSON Schema
@@ -19,6 +20,7 @@ struct Tool {
 
 // What the loop does itself, beside the catalog's operations: a task that waits costs nothing.
 std::vector<Tool> own_tools();
+bool is_own(const Tool& tool);
 
 // Of `offered`, those whose operation any of `patterns` takes, in their order. `bind_sandbox`: the task has
 // one sandbox, so operations on a sandbox are about that. Errors: invalid_argument: a pattern that takes

@@ -1,6 +1,7 @@
 """A model that does what its goal says, for tests of agents: the goal is JSON, {"turns": [[[tool, arguments], ...], ...],
-"answer": text, "think_s": seconds before it says anything}; each turn is what it calls at once. Which turn it is at it sees from the conversation, as a model does,
-so it says the same again after a crash."""
+"answer": text, "think_s": seconds before it says anything}; each turn is what it calls at once, where "$child" is the id
+of the task that it ran last. Which turn it is at it sees from the conversation, as a model does, so it says the same
+again after a crash."""
 
 import json
 import threading
@@ -9,17 +10,30 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 def reply(body):
+    if body["messages"][0]["content"].startswith("You condense"):  # asked for a summary of old results
+        return said(body, {"role": "assistant", "content": "in short"})
     goal = json.loads(next(message["content"] for message in body["messages"] if message["role"] == "user"))
-    said = sum(message["role"] == "assistant" for message in body["messages"])
+    turn = sum(message["role"] == "assistant" for message in body["messages"])
     message = {"role": "assistant", "content": goal.get("answer", "done")}
-    if said < len(goal.get("turns", [])):
+    if turn < len(goal.get("turns", [])):
         message["content"] = None
         message["tool_calls"] = [
-            {"id": f"call_{said}_{i}", "type": "function",
-             "function": {"name": name, "arguments": given if isinstance(given, str) else json.dumps(given)}}
-            for i, (name, given) in enumerate(goal["turns"][said])]
+            {"id": f"call_{turn}_{i}", "type": "function",
+             "function": {"name": name, "arguments": arguments_of(given, body["messages"])}}
+            for i, (name, given) in enumerate(goal["turns"][turn])]
     elif goal.get("echo"):  # the results of its tools, to see what it was told
         message["content"] = json.dumps([m["content"] for m in body["messages"] if m["role"] == "tool"])
+    return said(body, message)
+
+
+def arguments_of(given, messages):
+    if isinstance(given, str):
+        return given
+    children = [json.loads(m["content"]).get("id") for m in messages if m["role"] == "tool" and '"id":"task_' in m["content"]]
+    return json.dumps({name: children[-1] if value == "$child" else value for name, value in given.items()})
+
+
+def said(body, message):
     return {"id": "x", "object": "chat.completion", "model": body["model"],
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}}

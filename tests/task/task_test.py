@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import tempfile
 import time
 import unittest
 
@@ -163,12 +164,131 @@ class Agents(TaskCase):
                                        resources={"sandbox": {}}))
         self.assertEqual((ended["state"], ended["error"]["code"]), ("failed", "budget_exceeded"), ended)
 
+    def test_an_answer_is_of_the_form_that_was_asked_for(self):
+        form = {"type": "object", "required": ["mean"], "properties": {"mean": {"type": "number"}}}
+        good = self.end_of(self.start(answer='{"mean": 7.5}', agent={"output_schema": form}))
+        self.assertEqual((good["state"], good["result"]["answer"]), ("succeeded", {"mean": 7.5}), good)
+        bad = self.end_of(self.start(answer='{"mean": "7"}', agent={"output_schema": form, "limits": {"turns": 3}}))
+        self.assertEqual((bad["state"], bad["error"]["code"]), ("failed", "invalid_argument"), bad)
+        self.assertIn('mean: must be "number", not "7"', bad["error"]["message"])
+        told = [body["messages"][-1]["content"] for body in self.model.requests if '"7\\"' in json.dumps(body)]
+        self.assertTrue(any("must be" in each for each in told), told)
+        refused = self.server.call("task.run", {"goal": "x", "agent": {"output_schema": {"type": "text"}}})
+        self.assertEqual((refused.status, refused.json["error"]["details"]["field"]), (400, "agent.output_schema"))
+
+    def test_old_results_are_summarised_and_the_summary_is_on_the_receipt(self):
+        turns = [[["sandbox_exec", {"command": f"echo mark{n}; head -c 3000 /dev/zero | tr '\\0' x"}]] for n in range(8)]
+        task = self.start(turns, resources={"sandbox": {}}, agent={"limits": {"context_tokens": 4096}})
+        ended = self.end_of(task)
+        self.assertEqual(ended["state"], "succeeded", ended)
+        events = self.call("task.events", {"id": task})["items"]
+        told = [event["value"] for event in events if event.get("name") == "context_summarised"]
+        self.assertTrue(told, "nothing was summarised")
+        self.assertEqual(told[0], {"ok": True, "summary": "in short"})
+        calls = sum(line["calls"] for line in self.call("usage.receipt", {"task": task})["models"])
+        self.assertEqual(calls, len(turns) + 1 + len(told))
+        last = self.model.requests[-1]
+        self.assertIn("in short", json.dumps(last["messages"]))
+
     def test_requests_that_make_no_sense_are_refused(self):
         for wrong in ({}, {"goal": "x", "program": {"command": "true"}, "agent": "default"}, {"goal": "x", "agent": "nobody"},
                       {"goal": "x", "tools": ["no.such"]}, {"goal": "x", "resources": {"keep": ["all"]}},
                       {"goal": "x", "resources": {"files": [{"path": "a"}]}}, {"goal": "x", "deadline_s": 0},
                       {"goal": "x", "resources": {"sandbox": [1]}}, {"goal": "x", "budget": "-1"}):
             self.assertIn(self.server.call("task.run", wrong).status, (400, 404), wrong)
+
+
+class Children(TaskCase):
+    """Tasks that tasks ask for."""
+
+    WAITS = {"turns": [[["task_wait_signal", {"name": "go"}]]], "echo": True}
+
+    def child(self, goal=None, **fields):
+        return ["task_run", {"goal": json.dumps(goal or {"answer": "from the child"}), "model": "scripted", **fields}]
+
+    def child_of(self, task):
+        by = time.monotonic() + PATIENCE
+        while not (children := self.call("task.get", {"id": task}).get("children")):
+            self.assertLess(time.monotonic(), by, "no child")
+            time.sleep(0.02)
+        return children[0]
+
+    def test_a_task_runs_another_and_waits_for_it_as_a_row(self):
+        task = self.start([[self.child(self.WAITS, tools=["task.wait_signal"])], [["task_wait", {"id": "$child"}]]], echo=True,
+                          tools=["task.*"])
+        child = self.child_of(task)
+        self.reach(child, "waiting")
+        self.reach(task, "waiting")
+        seen = self.call("task.get", {"id": child})
+        self.assertEqual((seen["parent"], seen["principal"]), (task, task))
+        self.assertEqual([item["id"] for item in self.call("task.list", {"parent": task})["items"]], [child])
+        self.assertEqual(self.call("task.events", {"id": child})["items"][0]["parentTask"], task)
+        self.server.restart(kill=True)
+        self.call("task.signal", {"id": child, "name": "go", "value": 7})
+        told = self.results(task)[1]["value"]
+        self.assertEqual((told["id"], told["state"]), (child, "succeeded"))
+        self.assertEqual(json.loads(told["result"]["answer"]), ['{"value":7}'])
+        with tempfile.TemporaryDirectory() as folder:
+            page = f"{folder}/trace.html"
+            self.assertEqual(self.server.cli("task", "trace", task, "--html", page).returncode, 0)
+            with open(page, encoding="utf-8") as file:
+                shown = file.read()
+        self.assertIn(task, shown)
+        self.assertIn(child, shown)
+        self.assertNotIn("<script", shown)
+
+    def test_what_a_child_came_to_is_told_though_it_failed(self):
+        task = self.start([[self.child(model="scripted", budget="0", deadline_s=60)], [["task_wait", {"id": "$child"}]],
+                           [["task_wait", {"id": "task_00000000000000000000"}]]], echo=True, tools=["task.run", "task.wait"])
+        told = self.results(task)
+        self.assertEqual((told[1]["value"]["state"], told[1]["value"]["error"]["code"]), ("failed", "budget_exceeded"))
+        self.assertEqual(told[2]["error"]["code"], "not_found")
+
+    def test_children_end_with_their_parent(self):
+        grandchild = {"turns": [[self.child(self.WAITS, tools=["task.wait_signal"])], [["task_wait", {"id": "$child"}]]]}
+        turns = [[self.child(grandchild, tools=["task.*"])], [["task_wait", {"id": "$child"}]]]
+        task = self.start(turns, tools=["task.*"])
+        child = self.child_of(task)
+        below = self.child_of(child)
+        self.reach(below, "waiting")
+        self.call("task.cancel", {"id": task})
+        self.assertEqual([self.end_of(each)["state"] for each in (task, child, below)], ["cancelled"] * 3)
+        retried = self.server.call("task.retry", {"id": child})
+        self.assertEqual(retried.code, "conflict")
+        # One that ends without having waited leaves nothing behind it.
+        task = self.start([[self.child(self.WAITS, tools=["task.wait_signal"])]], tools=["task.*"])
+        self.assertEqual(self.end_of(task)["state"], "succeeded")
+        self.assertEqual(self.end_of(self.child_of(task))["state"], "cancelled")
+
+    def test_a_child_has_no_more_rights_time_or_money_than_its_parent(self):
+        turns = [[self.child(tools=["object.put"])],
+                 [self.child(resources={"sandbox": {}}, budget="0.1"), self.child()],
+                 [self.child(budget="5")],
+                 [self.child(deadline_s=86400, budget="0.5")], [["task_wait", {"id": "$child"}]],
+                 [self.child(budget="0.5")]]
+        task = self.start(turns, echo=True, tools=["task.*"], budget="1")
+        ended = self.end_of(task)
+        self.assertEqual(ended["state"], "succeeded", ended)
+        told = self.results(task)
+        self.assertEqual([told[i]["error"]["code"] for i in (0, 1)], ["permission_denied"] * 2)
+        self.assertEqual(told[2]["error"]["code"], "invalid_argument", "its parent has a budget, and it names none")
+        self.assertEqual(told[3]["error"]["code"], "budget_exceeded")
+        self.assertEqual(self.call("task.get", {"id": told[4]["id"]})["deadline"], ended["deadline"])
+        self.assertEqual(told[5]["value"]["state"], "succeeded")
+        self.assertIn("id", told[6], "what a child did not spend is its parent's again")
+
+    def test_a_program_runs_a_task_and_its_key_hands_on_no_more_than_it_has(self):
+        program = Programs.PROGRAM.split("call(\"object.put\"")[0] + """
+done = call("task.run", goal='{"answer": "x"}', model="scripted")
+print(done["parent"] == os.environ["ACLOUD_TASK"])
+try:
+    call("task.run", goal="x", model="scripted", tools=["object.put"])
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+        task = self.call("task.run", {"tools": ["task.run", "model.*"], "program": {
+            "command": ["python3", "a.py"], "files": [{"path": "a.py", "content": program}]}})["id"]
+        self.assertEqual(self.end_of(task)["result"].get("stdout"), "True\n403\n", self.end_of(task))
 
 
 class Programs(TaskCase):

@@ -229,7 +229,7 @@ Task<Result<ObjectInfo>> ObjectService::put(Context& context, PutObject request)
                         .content_type = request.content_type.value_or("application/octet-stream"),
                         .modified = context.clock.now()};
   co_return co_await context.commit(
-      [made, workspace, value = std::move(value), if_match = request.if_match,
+      [made, workspace, value = std::move(value), when_put = &when_put_, if_match = request.if_match,
        if_none_match = request.if_none_match](store::Transaction& tx) -> Result<ObjectInfo> {
         ACLOUD_CHECK(check_bucket(tx, workspace, made.bucket));
         if (if_match || if_none_match) {
@@ -246,6 +246,7 @@ Task<Result<ObjectInfo>> ObjectService::put(Context& context, PutObject request)
             "modified = excluded.modified, content = excluded.content, blob = excluded.blob",
             {workspace, made.bucket, Bytes{made.key}, made.etag, made.size, made.content_type,
              store::to_value(made.modified), value.inline_bytes, value.blob}));
+        if (*when_put) ACLOUD_CHECK((*when_put)(tx, workspace, made));
         return made;
       });
 }

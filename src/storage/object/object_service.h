@@ -5,6 +5,8 @@
 // row names any more is swept.
 #pragma once
 
+#include <functional>
+
 #include "kernel/call.h"
 #include "storage/object/object_types.h"
 #include "store/blobs.h"
@@ -17,7 +19,12 @@ class ObjectService {
   static constexpr std::int64_t kJsonMost = 8 << 20;  // larger values are had as raw bytes alone
   static constexpr std::uint64_t kObjectMost = 1ULL << 40;
 
-  ObjectService(store::Database& database, store::Blobs& blobs) : database_(database), blobs_(blobs) {}
+  // Part of the transaction of a put.
+  using WhenPut =
+      std::function<Result<>(store::Transaction&, const std::string& workspace, const ObjectInfo& object)>;
+
+  ObjectService(store::Database& database, store::Blobs& blobs, WhenPut when_put = {})
+      : database_(database), blobs_(blobs), when_put_(std::move(when_put)) {}
 
   static std::vector<store::Migration> migrations();
   static Result<> forget_workspace(store::Transaction& transaction, const std::string& workspace);
@@ -36,6 +43,7 @@ class ObjectService {
  private:
   store::Database& database_;
   store::Blobs& blobs_;
+  WhenPut when_put_;
 };
 
 }  // namespace acloud::storage

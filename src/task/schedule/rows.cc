@@ -1,5 +1,7 @@
 #include "task/schedule/rows.h"
 
+#include "task/schedule/on_behalf.h"
+
 namespace acloud::task::schedule {
 
 using store::Rows;
@@ -29,11 +31,6 @@ constexpr std::string_view kSelect =
     "next, "
     "last, last_task, last_outcome, runs, created FROM schedules ";
 
-struct Grants {
-  std::vector<kernel::Grant> grants;
-  static constexpr auto schema = fields(field("grants", &Grants::grants, ""));
-};
-
 template <class E>
 Result<E> enum_of(const std::string& text) {
   return decode<E>(Json(text));
@@ -50,14 +47,13 @@ store::Value or_null(const std::optional<Time>& time) {
 }
 
 Result<Stored> to_stored(const store::Row& row) {
-  ACLOUD_TRY(const Json grants_json, parse_json(row.text(5)));
-  ACLOUD_TRY(Grants grants, decode<Grants>(grants_json));
+  ACLOUD_TRY(std::vector<kernel::Grant> grants, grants_from(row.text(5)));
   Stored stored;
   stored.id = row.text(2);
   stored.owner = {.workspace = row.text(0),
                   .principal = row.text(3),
                   .key = row.text(4),
-                  .grants = std::move(grants.grants),
+                  .grants = std::move(grants),
                   .is_operator = false};
   Schedule& shown = stored.shown;
   shown.name = row.text(1);
@@ -121,7 +117,7 @@ Result<> add(store::Transaction& tx, const Stored& stored) {
                  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, 0, $13) "
                  "ON CONFLICT (workspace, name) DO NOTHING",
                  {stored.owner.workspace, shown.name, stored.id, stored.owner.principal, stored.owner.key,
-                  encode(Grants{stored.owner.grants}), shown.cron, shown.time_zone,
+                  grants_text(stored.owner.grants), shown.cron, shown.time_zone,
                   store::Bytes{to_text(shown.task)}, std::string(Codec<CatchUp>::name(shown.catch_up)),
                   std::string(Codec<Overlap>::name(shown.overlap)), or_null(shown.next),
                   store::to_value(shown.created)}));

@@ -8,9 +8,8 @@ namespace {
 using kernel::Context;
 using store::Rows;
 
-constexpr std::int64_t kAtOnce = 100;         // schedules in one look
-constexpr std::chrono::seconds kLate{60};     // beyond this a time was missed
-constexpr std::chrono::minutes kCallTime{1};  // for a call that a schedule makes
+constexpr std::int64_t kAtOnce = 100;      // schedules in one look
+constexpr std::chrono::seconds kLate{60};  // beyond this a time was missed
 constexpr std::chrono::hours kMadeUpMost{
     20};  // older ones are not made up for; within the time that idempotency keys are kept
 
@@ -39,21 +38,6 @@ bool is_schedule_name(std::string_view text) {
          std::ranges::all_of(text, [&](char c) { return plain(c) || c == '_' || c == '.' || c == '-'; });
 }
 
-Task<Result<std::string>> ScheduleService::call(const kernel::Caller& caller, std::string operation,
-                                                Json arguments, bool dry_run, std::string idempotency_key) {
-  kernel::Call call{.request_id = "req_" + random_.hex(10), .operation = std::move(operation)};
-  call.arguments = std::move(arguments);
-  call.dry_run = dry_run;
-  call.idempotency_key = std::move(idempotency_key);
-  call.deadline = async::Deadline::after(kCallTime);
-  kernel::Gate gate;
-  auto reply = co_await path_->execute(caller, call, gate);
-  const auto durable = co_await gate.wait();
-  if (!reply) co_return std::unexpected(std::move(reply).error());
-  ACLOUD_CO_CHECK(durable);
-  co_return std::move(reply->json);
-}
-
 Task<Result<Schedule>> ScheduleService::create(Context& context, CreateSchedule request) {
   ACLOUD_CO_TRY(const Times times, times_of(request.cron, request.time_zone));
   const Time now = context.clock.now();
@@ -62,7 +46,7 @@ Task<Result<Schedule>> ScheduleService::create(Context& context, CreateSchedule 
   if (request.task.is_null())
     co_return fail(ErrorCode::invalid_argument, "task: is missing: the fields of task.run");
   // Fields and permission are checked now, not at night.
-  auto checked = co_await call(context.caller, "task.run", request.task, true, "");
+  auto checked = co_await behalf_.call(context.caller, "task.run", request.task, true, "");
   if (!checked) co_return std::unexpected(std::move(checked).error().within("task"));
   Stored made;
   made.id = context.random.hex(16);
@@ -187,7 +171,7 @@ Task<Result<>> ScheduleService::run_one(Stored stored) {
 
 Task<Result<bool>> ScheduleService::goes_on(const Stored& stored) {
   if (!stored.shown.last_task) co_return false;
-  auto reply = co_await call(stored.owner, "task.get", {{"id", *stored.shown.last_task}}, false, "");
+  auto reply = co_await behalf_.call(stored.owner, "task.get", {{"id", *stored.shown.last_task}}, false, "");
   if (!reply && reply.error().code() == ErrorCode::not_found) co_return false;
   if (!reply) co_return std::unexpected(std::move(reply).error());
   ACLOUD_CO_TRY(const Json task, parse_json(*reply));
@@ -197,11 +181,8 @@ Task<Result<bool>> ScheduleService::goes_on(const Stored& stored) {
 
 Task<std::optional<rows::Turn>> ScheduleService::attempt(const Stored& stored, bool late) {
   rows::Turn turn;
-  const auto works = co_await key_works_(stored.owner.key);
-  if (!works || !*works) {
-    turn.outcome = works ? "the key that made the schedule was revoked" : works.error().message();
-    co_return turn;
-  }
+  turn.outcome = co_await behalf_.refusal(stored.owner);
+  if (!turn.outcome.empty()) co_return turn;
   if (stored.shown.overlap != Overlap::allow) {
     const auto on = co_await goes_on(stored);
     if (!on || (*on && stored.shown.overlap == Overlap::skip)) {
@@ -210,16 +191,16 @@ Task<std::optional<rows::Turn>> ScheduleService::attempt(const Stored& stored, b
     }
     if (*on) {
       const auto stopped =
-          co_await call(stored.owner, "task.cancel", {{"id", *stored.shown.last_task}}, false, "");
+          co_await behalf_.call(stored.owner, "task.cancel", {{"id", *stored.shown.last_task}}, false, "");
       if (!stopped) {
         turn.outcome = stopped.error().message();
         co_return turn;
       }
     }
   }
-  auto started =
-      co_await call(stored.owner, "task.run", stored.shown.task, false,
-                    fmt::format("schedule/{}/{}", stored.id, stored.shown.next->time_since_epoch().count()));
+  auto started = co_await behalf_.call(
+      stored.owner, "task.run", stored.shown.task, false,
+      fmt::format("schedule/{}/{}", stored.id, stored.shown.next->time_since_epoch().count()));
   // Another server has the key just now: it will move the row on, or its lease ends.
   if (!started && started.error().code() == ErrorCode::conflict) co_return std::nullopt;
   if (!started && started.error().code() == ErrorCode::unavailable && !late) co_return std::nullopt;

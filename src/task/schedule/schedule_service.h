@@ -5,10 +5,8 @@
 // cuts off between the two is done again to no effect, and of two servers that see the same row one runs it.
 #pragma once
 
-#include <functional>
-
-#include "kernel/call_path.h"
 #include "task/schedule/cron.h"
+#include "task/schedule/on_behalf.h"
 #include "task/schedule/rows.h"
 
 namespace acloud::task::schedule {
@@ -17,13 +15,10 @@ class ScheduleService {
  public:
   static constexpr std::int64_t kSchedulesMost = 10'000;  // in one workspace
 
-  // Does this API key still work?
-  using KeyWorks = std::function<Task<Result<bool>>(std::string)>;
-
-  ScheduleService(store::Database& database, Clock& clock, Random& random, KeyWorks key_works)
-      : database_(database), clock_(clock), random_(random), key_works_(std::move(key_works)) {}
+  ScheduleService(store::Database& database, Clock& clock, Random& random, OnBehalf::KeyWorks key_works)
+      : database_(database), clock_(clock), behalf_(random, std::move(key_works)) {}
   // REQUIRES: before the first call. The path outlives the service's use.
-  void connect(kernel::CallPath& path) { path_ = &path; }
+  void connect(kernel::CallPath& path) { behalf_.connect(path); }
 
   Task<Result<Schedule>> create(kernel::Context& context, CreateSchedule request);
   Task<Result<Schedule>> get(kernel::Context& context, ScheduleName request);
@@ -36,8 +31,6 @@ class ScheduleService {
   Task<Result<std::size_t>> run_due();
 
  private:
-  Task<Result<std::string>> call(const kernel::Caller& caller, std::string operation, Json arguments,
-                                 bool dry_run, std::string idempotency_key);
   Task<Result<Schedule>> set_paused(kernel::Context& context, std::string name, bool paused);
   Task<Result<>> run_one(Stored stored);
   // Nothing where it is to be tried again: another server is at it, or the cloud could not just now.
@@ -47,9 +40,7 @@ class ScheduleService {
 
   store::Database& database_;
   Clock& clock_;
-  Random& random_;
-  KeyWorks key_works_;
-  kernel::CallPath* path_ = nullptr;
+  OnBehalf behalf_;
 };
 
 }  // namespace acloud::task::schedule
