@@ -3,7 +3,8 @@ used, and does every fault that it is told to.
 
 What it does goes by the request: with tools and no tool's result yet it calls the first tool, else it says
 TEXT, a token a word. A fault is named for the next request (`upstream.faults.append("reset")`), or for all
-requests to a model (`upstream.faults_of["model"] = "reset"`).
+requests to a model (`upstream.faults_of["model"] = "reset"`), or by what the last message says, which dialects
+keep (`upstream.faults_of_text["one"] = "reset"`).
 """
 
 import asyncio
@@ -36,6 +37,7 @@ class Upstream:
     def __init__(self):
         self.faults = collections.deque()
         self.faults_of = {}
+        self.faults_of_text = {}
         self.requests = []  # (path, headers, body) of each, body parsed where it is small JSON
         self.counted = Buckets()  # what was used by replies that it took for delivered
         self.calls = 0
@@ -119,7 +121,19 @@ class Upstream:
         if self.keep_requests:
             self.requests.append((path, headers, body))
         fault = self.faults.popleft() if self.faults else self.faults_of.get(body.get("model"), "")
+        if self.faults_of_text:
+            fault = self.faults_of_text.get(last_text(body), fault)
         return await Answer(self, writer, path.split("?")[0], body, fault).give()
+
+
+def last_text(body):
+    """What the last message says, in whatever form a dialect has it."""
+    said = body.get("messages", body.get("input", ""))
+    while not isinstance(said, str):
+        if not said:
+            return ""
+        said = said[-1] if isinstance(said, list) else said.get("content", said.get("text", ""))
+    return said
 
 
 def tool_call(body):
