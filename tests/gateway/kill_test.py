@@ -150,7 +150,7 @@ class Kills(unittest.TestCase):
         self.assertLessEqual(estimated + len(exact) - self.answered[200], self.answered["killed"])
         self.assertEqual(spent, Fraction(sums[0], 10**6) + Fraction(sums[1], 10**18))
         self.assertLessEqual(spent, limit)
-        print(f"\n{dict(self.answered)}: {len(exact)} records as the provider counted, {estimated} of calls that a kill "
+        print(f"figure: calls {dict(self.answered)}: {len(exact)} records as the provider counted, {estimated} of calls that a kill "
               f"cut off; tokens {dict(+recorded)}; {float(spent):.6f} spent of {float(limit):.2f}")
         return spent
 

@@ -117,7 +117,7 @@ class Memory(unittest.TestCase):
         twice = one("SELECT count(*) FROM (SELECT request_id FROM usage_calls WHERE operation = 'model.chat' "
                     "GROUP BY request_id HAVING count(*) > 1)")
         database.close()
-        print(f"\n{calls} calls, {self.left_early} left before the answer, {self.left} in the middle of it: "
+        print(f"figure: {calls} calls, {self.left_early} left before the answer, {self.left} in the middle of it: "
               f"{audited} records; memory grew by {grown / 1e6:.1f} MB from {before / 1e6:.0f} MB")
         self.assertEqual((audited, audited, 0), (distinct, counted, twice))
         # Who leaves with the request still on its way has made no call.
