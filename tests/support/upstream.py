@@ -3,7 +3,8 @@ used, and does every fault that it is told to.
 
 What it does goes by the request: with tools and no tool's result yet it calls the first tool, else it says
 TEXT, a token a word. A fault is named for the next request (`upstream.faults.append("reset")`), or for all
-requests to a model (`upstream.faults_of["model"] = "reset"`).
+requests to a model (`upstream.faults_of["model"] = "reset"`), or by what the last message says, which dialects
+keep (`upstream.faults_of_text["one"] = "reset"`).
 """
 
 import asyncio
@@ -36,8 +37,11 @@ class Upstream:
     def __init__(self):
         self.faults = collections.deque()
         self.faults_of = {}
+        self.faults_of_text = {}
         self.requests = []  # (path, headers, body) of each, body parsed where it is small JSON
         self.counted = Buckets()  # what was used by replies that it took for delivered
+        self.figures = {}  # where `numbered`: by (model, input_uncached, cache_read), what the call was told it used
+        self.numbered = False  # each call's figures differ from all others', so that its record can be told
         self.calls = 0
         self.hung_up = 0  # replies whose reader went away
         self.waiting = threading.Event()  # set while a request hangs
@@ -119,7 +123,19 @@ class Upstream:
         if self.keep_requests:
             self.requests.append((path, headers, body))
         fault = self.faults.popleft() if self.faults else self.faults_of.get(body.get("model"), "")
+        if self.faults_of_text:
+            fault = self.faults_of_text.get(last_text(body), fault)
         return await Answer(self, writer, path.split("?")[0], body, fault).give()
+
+
+def last_text(body):
+    """What the last message says, in whatever form a dialect has it."""
+    said = body.get("messages", body.get("input", ""))
+    while not isinstance(said, str):
+        if not said:
+            return ""
+        said = said[-1] if isinstance(said, list) else said.get("content", said.get("text", ""))
+    return said
 
 
 def tool_call(body):
@@ -150,6 +166,13 @@ class Answer:
         self.words = upstream.words
         if isinstance(body.get("max_tokens"), int):
             self.words = self.words[:body["max_tokens"]]
+        self.read, self.cached = INPUT - CACHED, CACHED
+        if upstream.numbered:
+            number = len(upstream.figures)
+            self.read, self.cached = WRITTEN + number % 200, number // 200
+            used = self.anthropic_used() if path == "/v1/messages" else self.input_used()
+            key = (body["model"], used["input_uncached"], used["cache_read"])
+            upstream.figures[key] = Buckets({**used, "output": len(self.words)})
 
     async def give(self):
         """False where the connection ends."""
@@ -254,12 +277,13 @@ class Answer:
     # --- OpenAI ---
 
     def usage(self, output):
-        details = {"cached_tokens": CACHED}
-        return {"prompt_tokens": INPUT, "completion_tokens": output, "total_tokens": INPUT + output,
+        details = {"cached_tokens": self.cached}
+        read = self.read + self.cached
+        return {"prompt_tokens": read, "completion_tokens": output, "total_tokens": read + output,
                 "prompt_tokens_details": details, "completion_tokens_details": {"reasoning_tokens": 0}}
 
     def input_used(self):
-        return {"input_uncached": INPUT - CACHED, "cache_read": CACHED}
+        return {"input_uncached": self.read, "cache_read": self.cached}
 
     async def chat(self):
         call = tool_call(self.body)
@@ -346,13 +370,13 @@ class Answer:
         return True
 
     def anthropic_usage(self, output):
-        return {"input_tokens": INPUT - CACHED - WRITTEN, "cache_read_input_tokens": CACHED,
+        return {"input_tokens": self.read - WRITTEN, "cache_read_input_tokens": self.cached,
                 "cache_creation_input_tokens": WRITTEN,
                 "cache_creation": {"ephemeral_5m_input_tokens": 1, "ephemeral_1h_input_tokens": WRITTEN - 1},
                 "output_tokens": output}
 
     def anthropic_used(self):
-        return {"input_uncached": INPUT - CACHED - WRITTEN, "cache_read": CACHED, "cache_write_5m": 1,
+        return {"input_uncached": self.read - WRITTEN, "cache_read": self.cached, "cache_write_5m": 1,
                 "cache_write_1h": WRITTEN - 1}
 
     async def messages(self):
