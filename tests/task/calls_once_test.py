@@ -291,6 +291,22 @@ class OnPostgres(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 10)
         self.assertEqual(self.query("SELECT count(*) FROM t"), [[1]])
 
+    def test_a_database_that_a_cut_off_call_has_made_is_made_by_the_next(self):
+        made = lambda: self.postgres.ask("store", "SELECT count(*) FROM pg_database WHERE datname LIKE 'acloud%'")
+        self.assertEqual(again(self.servers[0], "database.create", {"name": "half"}, "half").status, 200)
+        there = made()
+        # As if the server had died before it wrote down that there is one, and later, before it was made whole.
+        for unmade in ("", "DROP DATABASE "):
+            name = self.postgres.ask("store", "SELECT 'acloud%' || id FROM databases WHERE name = 'half'")[0]
+            name = self.postgres.ask("store", f"SELECT datname FROM pg_database WHERE datname LIKE '{name}'")[0]
+            self.postgres.run("store", "DELETE FROM databases WHERE name = 'half'; DELETE FROM idempotency")
+            if unmade:
+                self.postgres.run("store", unmade + name)
+            self.assertEqual(again(self.servers[1], "database.create", {"name": "half"}, "half").status, 200)
+            self.assertEqual(made(), there)
+            asked = {"name": "half", "sql": "SELECT 1"}
+            self.assertEqual(self.servers[0].call("database.query", asked).json["rows"], [[1]])
+
     def test_sql_with_a_commit_of_its_own_is_not_done_again(self):
         asked = {"name": "d", "sql": "BEGIN; INSERT INTO t VALUES (1); COMMIT; SELECT pg_sleep(2)"}
         sent = Sent(self.servers[1], "database.query", asked, "own")

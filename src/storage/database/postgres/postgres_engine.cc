@@ -7,6 +7,7 @@ namespace acloud::storage::postgres {
 namespace {
 
 constexpr std::chrono::seconds kOwnWork{30};  // to make or drop a database
+constexpr int kDropsMore = 2;                 // each sees what was made since the one before
 
 Instant soon() { return std::chrono::steady_clock::now() + kOwnWork; }
 
@@ -51,8 +52,14 @@ Task<Result<>> PostgresEngine::make(DatabaseKey database) {
 Result<> PostgresEngine::make_blocking(const DatabaseKey& database) {
   const std::string name = name_of(database.id);
   ACLOUD_TRY(auto connection, Connection::open(options_.url, std::nullopt, soon()));
-  // What an earlier run of the same call has made of it has no row, and another password.
-  ACLOUD_CHECK(drop_with(*connection, name));
+  // What an earlier run of the same call has made of it has no row, and another password. PostgreSQL may
+  // still be at that, for a server that is gone: then it is there a moment later, and can be dropped.
+  Result<> dropped = drop_with(*connection, name);
+  for (int more = 0; !dropped && more < kDropsMore; ++more) dropped = drop_with(*connection, name);
+  if (!dropped) {
+    return fail(ErrorCode::unavailable, "PostgreSQL is still at what a server that is gone had begun: {}",
+                dropped.error().message());
+  }
   const std::array steps = {
       fmt::format(
           "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION CONNECTION LIMIT {} "
