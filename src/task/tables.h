@@ -70,6 +70,9 @@ Result<std::map<std::string, std::string>> beat(store::Transaction& transaction,
                                                 Time now, const std::vector<std::string>& tasks);
 // Of a store that only one server can have open: what an earlier run held is due.
 Result<> take_over(store::Transaction& transaction, const std::string& instance, Time now);
+// A task has ended: the first of those that wait for resources, by priority until one has waited long, are
+// due.
+Result<> wake_next(store::Transaction& transaction, Time now);
 // When the next task is due; nothing where none is.
 Result<std::optional<Time>> next_due(store::Reader& reader);
 
