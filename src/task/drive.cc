@@ -150,7 +150,7 @@ class Driver {
           (may_pass(error) && attempt < kAttempts) || (claimed && attempt < kAttemptsOfClaimed);
       if (!again || (control_.stop.stop_requested() && control_.interrupt.empty())) {
         if (again) co_return std::nullopt;
-        co_return failure(traits(error.code()).name, error.message());
+        co_return failure(error);
       }
       const std::chrono::milliseconds asked = error.retry_after().value_or(pause);
       const auto rest = std::min<std::chrono::milliseconds>(std::max(asked, pause), kLongestPause);
@@ -186,6 +186,7 @@ class Driver {
         signals.push_back(step.signal());
         continue;
       }
+      if (step.name == kRoomStep) signals.emplace_back(kRoomStep);
       const Json input = parse_json(step.input).value_or(Json::object());
       const std::chrono::duration<double> length(input.value("seconds", 0.0));
       const Time until = entry.began + std::chrono::duration_cast<std::chrono::microseconds>(length);

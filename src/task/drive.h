@@ -25,7 +25,8 @@ class Journal {
   // The oldest signal of that name that nobody took yet becomes the step's outcome, and is kept as that.
   // Nothing where there is none.
   virtual Task<Result<std::optional<Outcome>>> take_signal(Entry entry) = 0;
-  // The task waits until `due`, or for a signal of these names.
+  // The task waits until `due`, or for a signal of these names. With kRoomStep among them: for resources, in
+  // turn with others that do.
   virtual Task<Result<>> park(Time due, std::vector<std::string> signals) = 0;
   virtual Task<Result<>> end(Ending ending) = 0;
 };

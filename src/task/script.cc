@@ -10,6 +10,11 @@ Json parse_reply(const Outcome& outcome) {
   return parsed && parsed->is_object() ? *std::move(parsed) : Json::object();
 }
 
+constexpr int kRoomPauseMost = 16;  // seconds
+
+// Will what failed be there later?
+bool is_for_now(const Outcome& outcome) { return parse_reply(outcome).contains(kRetryAfter); }
+
 Step owners_call(std::string operation, const Json& arguments) {
   return {.kind = StepKind::call,
           .name = std::move(operation),
@@ -23,6 +28,12 @@ Step owners_call(std::string operation, const Json& arguments) {
 
 Outcome failure(std::string_view code, std::string_view message) {
   return {.ok = false, .json = acloud::to_text(Json{{"code", code}, {"message", message}})};
+}
+
+Outcome failure(const Error& error) {
+  Json json = {{"code", traits(error.code()).name}, {"message", error.message()}};
+  if (const auto after = error.retry_after()) json[kRetryAfter] = after->count();
+  return {.ok = false, .json = acloud::to_text(json)};
 }
 
 TaskFailure failure_of(const Outcome& outcome) {
@@ -160,7 +171,8 @@ bool Script::take(std::int64_t number, const Outcome& outcome) {
 }
 
 void Script::take_setup(const Step& step, const Outcome& outcome) {
-  if (!outcome.ok) return fail(failure_of(outcome));
+  if (makes_room_) return take_room(step, outcome);
+  if (!outcome.ok) return is_for_now(outcome) ? wait_for_room() : fail(failure_of(outcome));
   const Json reply = parse_reply(outcome);
   if (step.name == "model.list") {
     take_models(reply);
@@ -176,6 +188,30 @@ void Script::take_setup(const Step& step, const Outcome& outcome) {
   } else if (step.name == "queue.create") {
     made_.push_back({"queue", *spec_.request.resources.queue});
   }
+}
+
+// Where something can't be had just now, the task holds no part of the rest while it waits: what was made
+// goes, and all is tried again later.
+void Script::wait_for_room() {
+  makes_room_ = true;
+  planned_.clear();
+  for (auto resource = made_.rbegin(); resource != made_.rend(); ++resource) plan_removal(*resource);
+  made_.clear();
+  planned_.push_back([seconds = std::min(1 << std::min(tries_, 8), kRoomPauseMost)] {
+    return Step{.kind = StepKind::sleep,
+                .name = std::string(kRoomStep),
+                .input = fmt::format(R"({{"seconds":{}}})", seconds),
+                .ref = {},
+                .as_owner = true,
+                .cut = true};
+  });
+  ++tries_;
+}
+
+void Script::take_room(const Step& step, const Outcome& outcome) {
+  if (step.kind != StepKind::sleep) return take_teardown(step, outcome);
+  makes_room_ = false;
+  plan_setup();
 }
 
 // Which model, and how much it can read at once.
@@ -248,7 +284,10 @@ void Script::plan_program() {
 }
 
 void Script::take_work(std::size_t index, const Step& step, const Outcome& outcome) {
-  if (agent_loop_) return agent_loop_->take(index, outcome);
+  if (agent_loop_) {
+    undo_.note(step, outcome);
+    return agent_loop_->take(index, outcome);
+  }
   if (step.name == "sandbox.read_file") return take_output(outcome);
   if (!outcome.ok) return fail(failure_of(outcome));
   const Json reply = parse_reply(outcome);
@@ -281,6 +320,7 @@ void Script::fail(TaskFailure failure) {
 }
 
 bool Script::can_be_interrupted() const {
+  if (phase_ == Phase::setup) return !batch_.empty() && batch_.front().kind == StepKind::sleep;
   return phase_ == Phase::work && std::ranges::all_of(batch_, &Step::cut);
 }
 
@@ -311,6 +351,9 @@ void Script::begin_teardown() {
   phase_ = Phase::teardown;
   agent_loop_.reset();
   planned_.clear();
+  if (ending_.state != State::succeeded) {
+    for (Step& step : undo_.take()) planned_.push_back([step = std::move(step)] { return step; });
+  }
   if (used_key_) planned_.push_back([] { return owners_call("key.revoke", {{"id", kKeyIdMark}}); });
   OrderedJson kept = OrderedJson::array();
   for (auto resource = made_.rbegin(); resource != made_.rend(); ++resource) {
@@ -356,6 +399,13 @@ void Script::take_teardown(const Step& step, const Outcome& outcome) {
     return;
   }
   const TaskFailure failed = failure_of(outcome);
+  if (step.ref == kUndoMark) {
+    ending_.result["not_undone"].push_back({{"step", step.name},
+                                            {"arguments", OrderedJson::parse(step.input)},
+                                            {"code", failed.code},
+                                            {"message", failed.message}});
+    return;
+  }
   if (failed.code == "not_found") return;
   ending_.result["left"].push_back({{"step", step.name}, {"code", failed.code}, {"message", failed.message}});
 }

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "task/agent_loop.h"
+#include "task/compensation.h"
 
 namespace acloud::task {
 
@@ -49,8 +50,8 @@ class Script {
   // The task is stopped: `why` is cancelled, deadline or revoked. Takes a number of its own, as it is
   // journaled. What is being done is given up, and resources are removed.
   void interrupt(std::string_view why);
-  // Only while it works: a step that makes or removes a resource may have done so already, and setting up is
-  // short. REQUIRES: next() was called since the last take().
+  // Only while it works, or waits for resources: a step that makes or removes one may have done so already,
+  // and setting up is short. REQUIRES: next() was called since the last take().
   bool can_be_interrupted() const;
   // REQUIRES: next() is empty.
   const Ending& ending() const { return ending_; }
@@ -72,6 +73,8 @@ class Script {
   void take_output(const Outcome& outcome);
   void take_work(std::size_t index, const Step& step, const Outcome& outcome);
   void take_teardown(const Step& step, const Outcome& outcome);
+  void wait_for_room();
+  void take_room(const Step& step, const Outcome& outcome);
   void begin_work();
   void begin_teardown();
   void end();
@@ -94,6 +97,9 @@ class Script {
   std::unique_ptr<AgentLoop> agent_loop_;
   Ending ending_;
   bool set_up_ = false;  // all that was wanted was made
+  Compensation undo_{spec_.request.compensation};
+  int tries_ = 0;            // of setting up that were given up for want of room
+  bool makes_room_ = false;  // what was made is given back, and it waits
 };
 
 }  // namespace acloud::task

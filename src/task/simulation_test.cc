@@ -22,6 +22,7 @@ struct World {
   std::map<std::int64_t, std::string> names;  // what a step was, whenever it was done
   std::map<std::int64_t, Outcome> replies;    // by idempotency key
   std::set<std::string> alive;                // resources
+  std::map<std::int64_t, bool> exhausted;     // of a step that makes one: is there none to be had
   std::set<std::int64_t> acknowledged;        // entries that the engine was told are on disk
   std::vector<std::string> wrong;
   std::optional<Ending> ending;
@@ -39,7 +40,8 @@ struct Life {
 
 class SimulatedJournal final : public Journal {
  public:
-  SimulatedJournal(World& world, const Life& life) : world_(world), life_(life) {}
+  SimulatedJournal(World& world, const Life& life, Clock& clock)
+      : world_(world), life_(life), clock_(clock) {}
 
   Task<Result<std::vector<Entry>>> read() override {
     std::vector<Entry> entries;
@@ -59,7 +61,14 @@ class SimulatedJournal final : public Journal {
     co_return Result<>();
   }
   Task<Result<std::optional<Outcome>>> take_signal(Entry) override { co_return std::nullopt; }
-  Task<Result<>> park(Time, std::vector<std::string>) override { co_return Result<>(); }
+  // A task that waits for resources has none.
+  Task<Result<>> park(Time due, std::vector<std::string> signals) override {
+    if (!signals.empty() && !world_.alive.empty())
+      world_.wrong.push_back("it waits and holds a " + *world_.alive.begin());
+    while (!life_.over && clock_.now() < due)
+      ACLOUD_CO_CHECK(co_await async::sleep_for(std::min<Duration>(due - clock_.now(), milliseconds(20))));
+    co_return Result<>();
+  }
   Task<Result<>> end(Ending ending) override {
     ACLOUD_CO_CHECK(co_await async::sleep_for(milliseconds(world_.random.below(5))));
     if (life_.over) co_return async::cancelled();
@@ -79,6 +88,7 @@ class SimulatedJournal final : public Journal {
   }
   World& world_;
   const Life& life_;
+  Clock& clock_;
   std::vector<Entry> pending_;
 };
 
@@ -92,6 +102,9 @@ class SimulatedCloud final : public Performer {
     ACLOUD_CO_CHECK(co_await async::sleep_for(slow));
     if (life_.over) co_return async::cancelled();
     if (world_.chance(0.1)) co_return fail(ErrorCode::unavailable, "overloaded");
+    if (step.name == "database.create" && is_exhausted(step.number))
+      co_return std::unexpected(
+          Error(ErrorCode::unavailable, "there are too many").with_retry_after(milliseconds(1)));
     if (const auto done = world_.replies.find(step.number); done != world_.replies.end())
       co_return done->second.json;
     if (step.kind != StepKind::chat && !step.as_owner && world_.chance(0.1))
@@ -119,6 +132,12 @@ class SimulatedCloud final : public Performer {
       if (!world_.synced.contains(number))
         world_.wrong.push_back(fmt::format("step {} begins and {} is not on disk", step.number, number));
     }
+  }
+
+  bool is_exhausted(std::int64_t step) {
+    const auto [at, is_new] = world_.exhausted.try_emplace(step, false);
+    if (is_new) at->second = world_.chance(0.3);
+    return at->second;
   }
 
   std::string reply_to(const Step& step) {
@@ -171,7 +190,7 @@ Spec spec() {
 Task<> live(World& world, Clock& clock, Time deadline, bool crashes) {
   Life life;
   Control control;
-  SimulatedJournal journal(world, life);
+  SimulatedJournal journal(world, life, clock);
   SimulatedCloud cloud(world, life);
   async::TaskScope scope;
   struct Go {

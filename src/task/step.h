@@ -36,6 +36,9 @@ inline bool is_reserved(std::string_view signal) {
 // The name of a chat that makes room in an agent's conversation, and is no part of it.
 inline constexpr std::string_view kSummaryStep = "context.summary";
 
+// The name of a sleep in which a task waits, with nothing, for resources that can't be had just now.
+inline constexpr std::string_view kRoomStep = "task.wait_for_resources";
+
 struct Step {
   std::int64_t number = 0;
   StepKind kind = StepKind::call;
@@ -55,6 +58,9 @@ struct Step {
     return kind == StepKind::approval ? std::string(kApprovalSignal) + std::to_string(number) : name;
   }
 };
+
+// In an error's JSON, where it passes by itself: milliseconds.
+inline constexpr const char* kRetryAfter = "retry_after_ms";
 
 // A reply as the operation wrote it; or the error, as {"code":...,"message":...}.
 struct Outcome {
@@ -76,6 +82,7 @@ struct Ending {
 };
 
 Outcome failure(std::string_view code, std::string_view message);
+Outcome failure(const Error& error);
 // REQUIRES: !outcome.ok.
 TaskFailure failure_of(const Outcome& outcome);
 

@@ -60,7 +60,11 @@ std::vector<store::Migration> migrations() {
           {"task-place-1",
            "ALTER TABLE tasks ADD COLUMN bound BIGINT NOT NULL DEFAULT 0;"
            "ALTER TABLE tasks ADD COLUMN place TEXT NOT NULL DEFAULT '';"},
-          family::migration()};
+          family::migration(),
+          {"task-3",
+           // Since when it has waited for resources; 0 where it does not.
+           "ALTER TABLE tasks ADD COLUMN waits BIGINT NOT NULL DEFAULT 0;"
+           "CREATE INDEX tasks_waits ON tasks (waits) WHERE waits > 0;"}};
 }
 
 Result<> forget_workspace(store::Transaction& tx, const std::string& workspace) {
@@ -78,6 +82,7 @@ namespace {
 
 constexpr std::int64_t kLookedAt = 256;     // tasks that are due, of which some are chosen
 constexpr std::chrono::minutes kAged{2};    // then a task comes before those of any priority
+constexpr std::int64_t kWokenAtOnce = 1;    // tasks that wait for resources, when some may be free
 constexpr std::size_t kSignalsMost = 1000;  // that wait for one task
 constexpr std::string_view kInfo =
     "id, state, goal, principal, attempt, steps, created, started, ended, deadline, result, error_code, "
@@ -175,10 +180,12 @@ Result<> add(store::Transaction& tx, const NewTask& task, const Owner& owner) {
 Result<std::vector<Claimed>> claim(store::Transaction& tx, const Holder& holder, Time now, std::size_t most,
                                    std::map<std::string, std::size_t> running) {
   const store::Value gone = store::to_value(now - kernel::Instances::kComesBack);
-  ACLOUD_TRY(const Rows rows, tx.query(fmt::format("SELECT id, workspace, priority, due FROM tasks WHERE {} "
-                                                   "AND due <= $3 ORDER BY due LIMIT $4",
-                                                   kMayTake),
-                                       {holder.place, gone, store::to_value(now), kLookedAt}));
+  ACLOUD_TRY(
+      const Rows rows,
+      tx.query(fmt::format("SELECT id, workspace, priority, CASE WHEN waits > 0 THEN waits ELSE due END "
+                           "FROM tasks WHERE {} AND due <= $3 ORDER BY due LIMIT $4",
+                           kMayTake),
+               {holder.place, gone, store::to_value(now), kLookedAt}));
   std::vector<Candidate> due;
   for (const store::Row& row : rows) due.push_back({row.text(0), row.text(1), row.integer(2), row.time(3)});
   std::vector<Claimed> claimed;
@@ -229,6 +236,15 @@ Result<> take_over(store::Transaction& tx, const Holder& holder, bool alone, Tim
       "UPDATE tasks SET due = $2, holder = '' WHERE due IS NOT NULL AND holder <> '' AND holder <> $1 AND "
       "($3 <> 0 OR NOT EXISTS (SELECT 1 FROM instances WHERE instances.id = tasks.holder AND until > $2))",
       {holder.instance, store::to_value(now), std::int64_t{alone}}));
+  return {};
+}
+
+Result<> wake_next(store::Transaction& tx, Time now) {
+  ACLOUD_CHECK(
+      tx.execute("UPDATE tasks SET due = $1 WHERE id IN (SELECT id FROM tasks WHERE waits > 0 AND "
+                 "holder = '' AND due > $1 ORDER BY CASE WHEN waits <= $2 THEN 0 ELSE 1 END, "
+                 "CASE WHEN waits <= $2 THEN 0 ELSE -priority END, waits LIMIT $3)",
+                 {store::to_value(now), store::to_value(now - kAged), kWokenAtOnce}));
   return {};
 }
 
@@ -331,7 +347,8 @@ Result<TaskInfo> retry(store::Transaction& tx, const std::string& workspace, con
     return fail(ErrorCode::conflict, "task {} was run by {}, which can run another; or try that one again",
                 id, *info.parent);
   ACLOUD_CHECK(tx.execute(
-      "UPDATE tasks SET state = 'queued', attempt = attempt + 1, steps = 0, holder = '', due = $2, "
+      "UPDATE tasks SET state = 'queued', attempt = attempt + 1, waits = 0, steps = 0, holder = '', due = "
+      "$2, "
       "interrupt = '', place = '', started = NULL, ended = NULL, deadline = $2 + length, result = NULL, "
       "error_code = NULL, error_message = NULL WHERE id = $1",
       {id, store::to_value(now)}));
@@ -456,25 +473,30 @@ Task<Result<std::optional<Outcome>>> StoreJournal::take_signal(Entry entry) {
 }
 
 Task<Result<>> StoreJournal::park(Time due, std::vector<std::string> signals) {
-  ACLOUD_CO_CHECK(co_await database_.write_durably([task = task_, holder = holder_, due,
-                                                    signals = std::move(signals),
-                                                    now = clock_.now()](store::Transaction& tx) -> Result<> {
-    // What came since it was looked for must not be slept through.
-    Time when = due;
-    for (const std::string& name : signals) {
-      ACLOUD_TRY(const Rows rows,
-                 tx.query("SELECT 1 FROM task_signals WHERE task = $1 AND name = $2 AND taken = -1",
-                          {task.id, name}));
-      if (!rows.empty()) when = now;
-    }
-    ACLOUD_TRY(const std::int64_t parked, tx.execute("UPDATE tasks SET state = 'waiting', holder = '', "
-                                                     "due = CASE WHEN interrupt <> '' THEN $5 ELSE $4 END "
-                                                     "WHERE id = $1 AND holder = $2 AND attempt = $3",
-                                                     {task.id, holder.instance, task.attempt,
-                                                      store::to_value(when), store::to_value(now)}));
-    if (parked == 1) return {};
-    return fail(ErrorCode::conflict, "task {} is another server's by now", task.id);
-  }));
+  ACLOUD_CO_CHECK(
+      co_await database_.write_durably([task = task_, holder = holder_, due, signals = std::move(signals),
+                                        now = clock_.now()](store::Transaction& tx) -> Result<> {
+        // What came since it was looked for must not be slept through.
+        Time when = due;
+        const bool in_turn = std::ranges::find(signals, kRoomStep) != signals.end();
+        for (const std::string& name : signals) {
+          if (name == kRoomStep) continue;
+          ACLOUD_TRY(const Rows rows,
+                     tx.query("SELECT 1 FROM task_signals WHERE task = $1 AND name = $2 AND taken = -1",
+                              {task.id, name}));
+          if (!rows.empty()) when = now;
+        }
+        ACLOUD_TRY(const std::int64_t parked,
+                   tx.execute("UPDATE tasks SET state = 'waiting', holder = '', "
+                              "due = CASE WHEN interrupt <> '' THEN $5 ELSE $4 END, "
+                              "waits = CASE WHEN $6 = 0 THEN 0 WHEN waits > 0 THEN "
+                              "waits ELSE $5 END "
+                              "WHERE id = $1 AND holder = $2 AND attempt = $3",
+                              {task.id, holder.instance, task.attempt, store::to_value(when),
+                               store::to_value(now), std::int64_t{in_turn}}));
+        if (parked == 1) return {};
+        return fail(ErrorCode::conflict, "task {} is another server's by now", task.id);
+      }));
   changed_();
   co_return Result<>();
 }
@@ -498,6 +520,7 @@ Task<Result<>> StoreJournal::end(Ending ending) {
              ending.error ? text(ending.error->code) : store::Value(),
              ending.error ? text(to_valid_utf8(ending.error->message)) : store::Value()}));
     if (ended != 1) return fail(ErrorCode::conflict, "task {} is another server's by now", task.id);
+    ACLOUD_CHECK(tables::wake_next(tx, now));
     ACLOUD_TRY(const std::string parent, family::tell_parent(tx, task.id, ending, now));
     if (!parent.empty() && when_ended)
       ACLOUD_CHECK(when_ended(tx, task.owner.workspace, task.id, parent, now));

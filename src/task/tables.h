@@ -77,6 +77,9 @@ Result<std::map<std::string, std::string>> beat(store::Transaction& transaction,
 // At the start: what dead runs held is due. These are all others where the server is `alone` on the store,
 // else those without a lease.
 Result<> take_over(store::Transaction& transaction, const Holder& holder, bool alone, Time now);
+// A task has ended: the first of those that wait for resources, by priority until one has waited long, are
+// due.
+Result<> wake_next(store::Transaction& transaction, Time now);
 // When the next task is due that this server may take; nothing where none is.
 Result<std::optional<Time>> next_due(store::Reader& reader, const Holder& holder, Time now);
 

@@ -98,8 +98,23 @@ void end_with_rights(NewTask& task) {
 
 }  // namespace
 
+Result<> TaskService::check_compensation(const RunTask& request) const {
+  const Tools offered = offer_();
+  for (const CompensationRule& rule : request.compensation) {
+    if (request.program)
+      return wrong("compensation", "is for the calls of an agent; a program undoes its own");
+    if (!rule.arguments.is_null() && !rule.arguments.is_object())
+      return wrong("compensation.arguments", "must be an object");
+    const auto names = [&](const Tool& tool) { return !is_own(tool) && tool.operation == rule.call; };
+    if (std::ranges::none_of(*offered, names))
+      return wrong("compensation.call", fmt::format("there is no operation {}", rule.call));
+  }
+  return {};
+}
+
 Task<Result<TaskInfo>> TaskService::run(Context& context, RunTask request) {
   ACLOUD_CO_CHECK(check(request));
+  ACLOUD_CO_CHECK(check_compensation(request));
   ACLOUD_CO_TRY(const std::vector<Tool> tools, tools_for(context.caller, request, context.clock.now()));
   const kernel::Caller& caller = context.caller;
   NewTask made{.id = "task_" + context.random.hex(10),

@@ -36,6 +36,7 @@ class TaskService {
   Task<Result<TaskInfo>> retry(kernel::Context& context, TaskName request);
 
  private:
+  Result<> check_compensation(const RunTask& request) const;
   Result<std::vector<Tool>> tools_for(const kernel::Caller& caller, const RunTask& request, Time now);
 
   Offer offer_;

@@ -124,6 +124,18 @@ struct Resources {
                    "What stays when the task ends: any of sandbox, database, bucket, queue.", length(0, 4)));
 };
 
+// What is called to undo a call, where the task does not succeed.
+struct CompensationRule {
+  std::string after, call;
+  Json arguments;
+  static constexpr auto schema = fields(
+      field("after", &CompensationRule::after,
+            "Calls of an agent that it is for: an operation, or a pattern with *.", required, length(1, 200)),
+      field("call", &CompensationRule::call, "The operation that undoes one.", required, length(1, 200)),
+      field("arguments", &CompensationRule::arguments,
+            "With which arguments; \"${arguments.key}\" and \"${result.id}\" stand for what that call had."));
+};
+
 struct RunTask {
   std::string goal;
   std::optional<std::variant<std::string, Agent>> agent;
@@ -131,6 +143,7 @@ struct RunTask {
   std::optional<std::string> model;
   std::vector<std::string> tools;
   Resources resources;
+  std::vector<CompensationRule> compensation;
   std::optional<std::string> budget;
   std::chrono::seconds deadline{3600};
   std::int64_t priority = 5;
@@ -143,6 +156,9 @@ struct RunTask {
             length(0, 100)),
       field("resources", &RunTask::resources,
             "What is made for it, all or nothing, and gone when it ends unless keep names it."),
+      field("compensation", &RunTask::compensation,
+            "Calls that undo what its agent did, the newest first, where it fails or is cancelled.",
+            length(0, 100)),
       field("budget", &RunTask::budget, "How much it may spend on models, such as \"0.50\".", length(1, 40)),
       field("deadline_s", &RunTask::deadline, "Cancelled after this long.",
             between(std::chrono::seconds(1), std::chrono::hours(24 * 365))),
