@@ -39,9 +39,10 @@ from support.server import Server
 
 CLIENTS = 8
 DISK = 192 << 20  # bytes, for the data folder
+DEADLINE = 15  # seconds, for what nobody kills; so long that no deed is cut short, and few fill the disk together
 SPARE = 8  # descriptors that a server opens when it first needs them, such as another reader's; 80 sandboxes leak 80
 PATIENCE = 60  # seconds for what has to happen in the end
-TIME_LIMIT = 1500 if os.environ.get("ACLOUD_SOAK") else 150  # seconds, then it says where it hangs
+TIME_LIMIT = 5400 if os.environ.get("ACLOUD_SOAK") else 150  # seconds, then it says where it hangs
 CGROUPS = Path("/sys/fs/cgroup")
 
 # What an agent may do in its sandbox; each is run with a time-out that kills it.
@@ -182,7 +183,7 @@ class Client:
 
     def life(self):
         limits = SMALL if self.choice.random() < 0.5 else {}
-        made = self.call("create", limits=limits, deadline_s=600)
+        made = self.call("create", limits=limits, deadline_s=DEADLINE)
         if made is None:
             return
         deed = self.choice.choice(sorted(DEEDS))

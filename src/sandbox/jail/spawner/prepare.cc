@@ -1,5 +1,5 @@
 // What a jail is made of and takes long to make, kept ready: a uid range with its user namespace, a network
-// namespace and a disk of the usual size.
+// namespace and a disk of the usual size. How many: pool.h.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kRefillPause = 1s;  // after failing to prepare something
+constexpr int kPoolPause = 1000;   // ms between looks at what is wanted, while that changes
 
 std::uint32_t first_slot_of(const std::string& folder) {
   // Servers of one machine start at different places, so that their ids rarely meet. Walls don't rest on it.
@@ -65,6 +66,7 @@ Result<Spawner::Prepared> Spawner::prepare(std::uint64_t disk_bytes, std::uint64
 }
 
 Result<Spawner::Prepared> Spawner::take_prepared(const Limits& limits) {
+  demand_ = after_take(demand_, Clock::now());
   if (prepared_.empty()) return prepare(limits.disk_bytes, limits.disk_inodes);
   Prepared taken = std::move(prepared_.front());
   prepared_.pop_front();
@@ -78,7 +80,21 @@ Result<Spawner::Prepared> Spawner::take_prepared(const Limits& limits) {
   return taken;
 }
 
-void Spawner::refill() {
+int Spawner::patience() const {
+  const auto now = Clock::now();
+  const std::size_t goal = wanted(demand_, pool_, now);
+  if (prepared_.size() > goal || (prepared_.size() < goal && now >= refill_after_)) return 0;
+  if (!work_.empty()) return 1;
+  return prepared_.size() < goal || goal > pool_.least ? kPoolPause : -1;
+}
+
+void Spawner::tend_pool() {
+  const std::size_t goal = wanted(demand_, pool_, Clock::now());
+  if (prepared_.size() > goal) {
+    slots_.erase(prepared_.back().slot);
+    prepared_.pop_back();
+  }
+  if (prepared_.size() >= goal || Clock::now() < refill_after_) return;
   Result<Prepared> made = prepare(Limits{}.disk_bytes, Limits{}.disk_inodes);
   if (made) {
     prepared_.push_back(*std::move(made));

@@ -41,9 +41,7 @@ void Spawner::run() {
   watch(server_.get());
   std::array<epoll_event, 64> events{};
   while (!server_gone_) {
-    const bool refilling = prepared_.size() < target_ && Clock::now() >= refill_after_;
-    const int timeout = refilling ? 0 : !work_.empty() ? 1 : prepared_.size() < target_ ? 1000 : -1;
-    const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), timeout);
+    const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), patience());
     for (int i = 0; i < count; ++i) {
       // Keys are descriptors: what they were about is looked up, since an earlier event may have closed it.
       const int fd = events[static_cast<std::size_t>(i)].data.fd;
@@ -60,7 +58,7 @@ void Spawner::run() {
     }
     std::erase_if(work_, [&](Work& work) { return advance(work); });
     if (common_.runtime) reap_orphans();
-    if (count == 0 && refilling) refill();
+    if (count == 0) tend_pool();
   }
   // Still under the folder's lock: the next spawner's groups are not taken away.
   common_.cgroups.remove_parents();

@@ -20,6 +20,7 @@
 #include "sandbox/jail/protocol.h"
 #include "sandbox/jail/report.h"
 #include "sandbox/jail/spawner/build.h"
+#include "sandbox/jail/spawner/pool.h"
 
 namespace acloud::sandbox::jail {
 
@@ -75,7 +76,10 @@ class Spawner {
 
   Result<Prepared> prepare(std::uint64_t disk_bytes, std::uint64_t disk_inodes);
   Result<Prepared> take_prepared(const Limits& limits);
-  void refill();
+  // One step towards what pool.h wants.
+  void tend_pool();
+  // Milliseconds until there is something to do that no event tells of; -1: nothing.
+  int patience() const;
   Result<std::uint32_t> take_slot();
   void watch(int fd);
   void unwatch(Fd& fd);  // and closes it
@@ -88,7 +92,8 @@ class Spawner {
   std::string folder_;
   Fd server_, lock_, epoll_;
   bool server_gone_ = false;
-  unsigned target_ = 0;  // how many to keep prepared
+  PoolBounds pool_;
+  Demand demand_;
   std::deque<Prepared> prepared_;
   Clock::time_point refill_after_{};
   std::set<std::uint32_t> slots_;

@@ -206,7 +206,7 @@ Result<Spawner> Spawner::start(const Start& start, Fd server) {
   if (report.available) {
     if (Result<Prepared> first = spawner.prepare(Limits{}.disk_bytes, Limits{}.disk_inodes)) {
       spawner.prepared_.push_back(*std::move(first));
-      spawner.target_ = start.prepared;
+      spawner.pool_ = {.least = start.prepared, .most = kPoolMost};
     } else {
       report.available = false;
       report.problem = first.error().message();

@@ -1,0 +1,32 @@
+// How many jails' parts are kept ready: a pure decision from what was taken lately. Those who make many
+// sandboxes at once soon do so again, so as many are ready for the next burst as the last one took; what
+// nobody takes is given back.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace acloud::sandbox::jail {
+
+struct PoolBounds {
+  std::size_t least = 0;  // kept ready where nobody takes any
+  std::size_t most = 0;   // as `least` where smaller
+};
+
+// What was taken, each of them weighing half as much after every kPoolMemory: a burst in full, and of a
+// steady flow as much as comes in 7 seconds.
+struct Demand {
+  using Instant = std::chrono::steady_clock::time_point;
+  double taken = 0;
+  Instant at{};  // when `taken` was that
+};
+constexpr std::chrono::seconds kPoolMemory{5};
+// Of the usual limits each takes about 0.4 MiB and three descriptors.
+constexpr std::size_t kPoolMost = 128;
+
+// After one more was taken. REQUIRES here and below: now >= demand.at.
+Demand after_take(Demand demand, Demand::Instant now);
+// How many to keep ready.
+std::size_t wanted(Demand demand, PoolBounds bounds, Demand::Instant now);
+
+}  // namespace acloud::sandbox::jail
