@@ -8,6 +8,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,15 @@ Result<std::map<std::string, std::string>> beat(store::Transaction& transaction,
 Result<> take_over(store::Transaction& transaction, const Holder& holder, bool alone, Time now);
 // When the next task is due that this server may take; nothing where none is.
 Result<std::optional<Time>> next_due(store::Reader& reader, const Holder& holder, Time now);
+
+struct TaskOf {
+  std::string workspace, id;
+  auto operator<=>(const TaskOf&) const = default;
+};
+// Which of these are another place's by now, so that what they had here is to go. Not those that keep their
+// sandboxes.
+Result<std::set<TaskOf>> abandoned(store::Reader& reader, const Holder& holder,
+                                   const std::set<TaskOf>& tasks);
 
 // Errors of these: not_found.
 Result<TaskInfo> find(store::Reader& reader, const std::string& workspace, const std::string& id);
