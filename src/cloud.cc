@@ -448,6 +448,20 @@ Task<> Cloud::run_schedules() {
   } while (co_await async::sleep_for(kSchedulesEvery));
 }
 
+Task<Result<std::set<sandbox::Sandboxes::Name>>> Cloud::tasks_elsewhere(
+    std::set<sandbox::Sandboxes::Name> tasks) {
+  co_return co_await database_->read(
+      [tasks = std::move(tasks), place = instances_->self().place](
+          store::Reader& reader) -> Result<std::set<sandbox::Sandboxes::Name>> {
+        std::set<task::tables::TaskOf> asked;
+        for (const auto& [workspace, id] : tasks) asked.insert({workspace, id});
+        ACLOUD_TRY(const auto found, task::tables::abandoned(reader, {.place = place}, asked));
+        std::set<sandbox::Sandboxes::Name> elsewhere;
+        for (const auto& [workspace, id] : found) elsewhere.emplace(workspace, id);
+        return elsewhere;
+      });
+}
+
 // Beside everything else, since nothing that takes long may hold it up.
 Task<> Cloud::keep_lease() {
   while (co_await async::sleep_for(kernel::Instances::kBeatEvery)) {
@@ -468,7 +482,8 @@ Task<> Cloud::maintain() {
   beside.spawn(run_schedules());
   beside.spawn(run_triggers());
   beside.spawn(
-      sandboxes_->run([this](std::set<std::string> names) { return keys_->missing(std::move(names)); }));
+      sandboxes_->run([this](std::set<std::string> names) { return keys_->missing(std::move(names)); },
+                      [this](auto tasks) { return tasks_elsewhere(std::move(tasks)); }));
   Instant next_sweep = clock_.instant();
   for (;;) {
     if (const auto drained = co_await drain_spool(); !drained)

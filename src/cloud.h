@@ -62,6 +62,7 @@ class Cloud {
   Task<> run_schedules();
   Task<> keep_lease();
   Task<> run_triggers();
+  Task<Result<std::set<sandbox::Sandboxes::Name>>> tasks_elsewhere(std::set<sandbox::Sandboxes::Name> tasks);
   sandbox::Outside outside_of_sandboxes();
   Result<> declare_products();
   void make_sign_ups();

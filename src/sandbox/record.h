@@ -27,15 +27,17 @@ struct Record {
   bool host_usr = true;
   Egress egress;
   std::string once;     // the name of the call that made it (kernel::Context::once); "" for none
+  std::string task;     // whose resource it is, as the task itself has said; "" for none
   bool paused = false;  // or about to be: written before it is frozen, and after it was thawed
-  static constexpr auto schema = fields(
-      field("id", &Record::id, "", required), field("workspace", &Record::workspace, "", required),
-      field("image", &Record::image, "", required), field("created", &Record::created, "", required),
-      field("idle_timeout_s", &Record::idle_timeout, "", required), field("deadline", &Record::deadline, ""),
-      field("env", &Record::env, ""), field("metadata", &Record::metadata, ""),
-      field("limits", &Record::limits, ""), field("layers", &Record::layers, ""),
-      field("host_usr", &Record::host_usr, ""), field("egress", &Record::egress, ""),
-      field("once", &Record::once, ""), field("paused", &Record::paused, ""));
+  static constexpr auto schema =
+      fields(field("id", &Record::id, "", required), field("workspace", &Record::workspace, "", required),
+             field("image", &Record::image, "", required), field("created", &Record::created, "", required),
+             field("idle_timeout_s", &Record::idle_timeout, "", required),
+             field("deadline", &Record::deadline, ""), field("env", &Record::env, ""),
+             field("metadata", &Record::metadata, ""), field("limits", &Record::limits, ""),
+             field("layers", &Record::layers, ""), field("host_usr", &Record::host_usr, ""),
+             field("egress", &Record::egress, ""), field("once", &Record::once, ""),
+             field("task", &Record::task, ""), field("paused", &Record::paused, ""));
 };
 
 class RecordFolder {

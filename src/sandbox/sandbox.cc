@@ -11,6 +11,7 @@ Sandbox::Sandbox(Record record, std::unique_ptr<jail::Jail> jail, images::Layers
     : id_(record.id),
       workspace_(record.workspace),
       once_(record.once),
+      task_(record.task),
       layers_(std::move(layers)),
       jail_(std::move(jail)),
       records_(shared.records),

@@ -48,6 +48,8 @@ class Sandbox {
   const std::string& workspace() const { return workspace_; }
   // The name of the call that made it; "" for none.
   const std::string& once() const { return once_; }
+  // Whose resource it is; "" for no task's.
+  const std::string& task() const { return task_; }
   Record record() const;
   Life life(bool can_pause) const;
 
@@ -120,7 +122,7 @@ class Sandbox {
   void add(std::shared_ptr<Program> program);
   Result<std::unique_ptr<CallOutput>> output_for(const Label& label) const;
 
-  const std::string id_, workspace_, once_;
+  const std::string id_, workspace_, once_, task_;
   const images::Layers::Held layers_;  // go after the jail
   const std::unique_ptr<jail::Jail> jail_;
   const RecordFolder& records_;

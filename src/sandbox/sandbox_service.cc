@@ -145,7 +145,10 @@ Task<Result<SandboxInfo>> SandboxService::create(Context& context, CreateSandbox
                 .limits = request.limits,
                 .layers = {},
                 .egress = std::move(request.egress),
-                .once = context.once()};
+                .once = context.once(),
+                .task = {}};
+  const auto task = record.metadata.find("task");
+  if (task != record.metadata.end() && task->second == context.caller.principal) record.task = task->second;
   // A small disk has no room for the tables of many files.
   record.limits.disk_inodes = std::min(record.limits.disk_inodes, record.limits.disk.value / kBytesPerInode);
   if (request.deadline) record.deadline = record.created + *request.deadline;

@@ -9,6 +9,7 @@ constexpr std::chrono::seconds kPatience{
     20};  // for what takes milliseconds on a machine that is not overwhelmed
 
 constexpr std::chrono::seconds kTendEvery{1};
+constexpr unsigned kTurnsBetween = 10;  // before it is asked again which tasks are elsewhere
 
 async::Deadline soon() { return async::Deadline::after(kPatience); }
 
@@ -34,12 +35,15 @@ Result<std::unique_ptr<Sandboxes>> Sandboxes::make(Options options, Clock& clock
       new Sandboxes(std::move(records), std::move(options), clock, random, blocking));
 }
 
-Task<> Sandboxes::run(Missing missing) {
+Task<> Sandboxes::run(Missing missing, Abandoned abandoned) {
   loop_ = async::EventLoop::current();
   if (const auto started = co_await open(); !started) problem_ = started.error().message();
   if (!problem_.empty()) log::warn("there are no sandboxes here", {{"problem", problem_}});
   opened_.open();
-  while (co_await async::sleep_for(kTendEvery)) co_await tend(missing);
+  for (unsigned turn = 0; co_await async::sleep_for(kTendEvery); ++turn) {
+    co_await tend(missing);
+    if (turn % kTurnsBetween == 0) co_await end_abandoned(abandoned);
+  }
   stopping_ = true;
   if (importer_) importer_->stop();
   watchers_.cancel();
@@ -246,6 +250,18 @@ Task<> Sandboxes::tend(const Missing& missing) {
   if (!workspaces.empty()) gone = (co_await missing(std::move(workspaces))).value_or(std::set<std::string>());
   for (const auto& sandbox : sandboxes) co_await tend_one(sandbox, gone.contains(sandbox->workspace()));
   if (images_) co_await tend_images(std::move(gone));
+}
+
+Task<> Sandboxes::end_abandoned(const Abandoned& abandoned) {
+  const auto sandboxes = all();
+  std::set<Name> tasks;
+  for (const auto& sandbox : sandboxes) {
+    if (!sandbox->task().empty()) tasks.emplace(sandbox->workspace(), sandbox->task());
+  }
+  if (tasks.empty()) co_return;
+  const auto gone = (co_await abandoned(std::move(tasks))).value_or(std::set<Name>());
+  for (const auto& sandbox : sandboxes)
+    co_await tend_one(sandbox, gone.contains({sandbox->workspace(), sandbox->task()}));
 }
 
 Task<> Sandboxes::tend_images(std::set<std::string> gone) {

@@ -24,6 +24,10 @@ class Sandboxes {
   // Which of these workspaces are no more.
   using Missing = std::function<Task<Result<std::set<std::string>>>(std::set<std::string>)>;
 
+  using Name = std::pair<std::string, std::string>;  // workspace, id
+  // Which of these tasks are gone on with elsewhere, so that their sandboxes here are to go.
+  using Abandoned = std::function<Task<Result<std::set<Name>>>(std::set<Name>)>;
+
   struct Options {
     std::string records;  // folder
     std::string jails;    // folder
@@ -37,10 +41,10 @@ class Sandboxes {
                                                  async::BlockingPool& blocking);
 
   // Starts what makes jails (some 100 ms), takes over what an earlier server has left, then tends all of
-  // them until it is cancelled: pauses the idle, ends those whose deadline has passed or whose workspace has
-  // gone, buries what died by itself, and removes images that nobody can use any more. Once, beside
-  // everything else.
-  Task<> run(Missing missing);
+  // them until it is cancelled: pauses the idle, ends those whose deadline has passed, whose workspace has
+  // gone or whose task is elsewhere, buries what died by itself, and removes images that nobody can use any
+  // more. Once, beside everything else.
+  Task<> run(Missing missing, Abandoned abandoned);
 
   // Waits until run() has come to a result. Errors: unavailable: no sandbox can be made here, and why;
   // deadline_exceeded, cancelled.
@@ -70,8 +74,6 @@ class Sandboxes {
   std::size_t size() const;
 
  private:
-  using Name = std::pair<std::string, std::string>;  // workspace, id
-
   Sandboxes(RecordFolder records, Options options, Clock& clock, Random& random,
             async::BlockingPool& blocking)
       : records_(std::move(records)),
@@ -89,6 +91,7 @@ class Sandboxes {
   Sandbox::Shared shared();
   Task<> tend(const Missing& missing);
   Task<> tend_images(std::set<std::string> gone);
+  Task<> end_abandoned(const Abandoned& abandoned);
   Task<> tend_one(std::shared_ptr<Sandbox> sandbox, bool forgotten);
   std::vector<std::shared_ptr<Sandbox>> all() const;
 

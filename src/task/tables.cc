@@ -195,7 +195,7 @@ Result<std::vector<Claimed>> claim(store::Transaction& tx, const Holder& holder,
                         "started = COALESCE(started, $4), "
                         "interrupt = CASE WHEN interrupt = '' AND place <> '' AND place <> $5 THEN $6 ELSE "
                         "interrupt END, "
-                        "place = CASE WHEN bound <> 0 AND place = '' THEN $5 ELSE place END WHERE id = $1 "
+                        "place = CASE WHEN bound <> 0 THEN $5 ELSE place END WHERE id = $1 "
                         "RETURNING owner, spec, tools, secret, interrupt, version, attempt, deadline",
                         {id, holder.instance, store::to_value(now + holder.lease), store::to_value(now),
                          holder.place, std::string(kMoved)}));
@@ -256,6 +256,22 @@ Result<std::optional<Time>> next_due(store::Reader& reader, const Holder& holder
           {holder.place, store::to_value(now - kernel::Instances::kComesBack)}));
   if (rows.empty()) return std::nullopt;
   return rows.front().time(0);
+}
+
+Result<std::set<TaskOf>> abandoned(store::Reader& reader, const Holder& holder,
+                                   const std::set<TaskOf>& tasks) {
+  std::set<TaskOf> found;
+  for (const TaskOf& task : tasks) {
+    ACLOUD_TRY(const Rows rows, reader.query("SELECT spec FROM tasks WHERE workspace = $1 AND id = $2 AND "
+                                             "place <> '' AND place <> $3",
+                                             {task.workspace, task.id, holder.place}));
+    if (rows.empty()) continue;
+    ACLOUD_TRY(const Json spec, parse_json(rows.front().text(0)));
+    ACLOUD_TRY(const RunTask request, decode<RunTask>(spec));
+    const auto& keep = request.resources.keep;
+    if (std::ranges::find(keep, "sandbox") == keep.end()) found.insert(task);
+  }
+  return found;
 }
 
 Result<TaskInfo> find(store::Reader& reader, const std::string& workspace, const std::string& id) {

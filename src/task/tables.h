@@ -8,6 +8,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,15 @@ Result<> take_over(store::Transaction& transaction, const Holder& holder, bool a
 Result<> wake_next(store::Transaction& transaction, Time now);
 // When the next task is due that this server may take; nothing where none is.
 Result<std::optional<Time>> next_due(store::Reader& reader, const Holder& holder, Time now);
+
+struct TaskOf {
+  std::string workspace, id;
+  auto operator<=>(const TaskOf&) const = default;
+};
+// Which of these are another place's by now, so that what they had here is to go. Not those that keep their
+// sandboxes.
+Result<std::set<TaskOf>> abandoned(store::Reader& reader, const Holder& holder,
+                                   const std::set<TaskOf>& tasks);
 
 // Errors of these: not_found.
 Result<TaskInfo> find(store::Reader& reader, const std::string& workspace, const std::string& id);

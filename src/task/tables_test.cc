@@ -115,6 +115,16 @@ TEST_P(TablesTest, ATaskWithSandboxesStaysWhereTheyAreAsLongAsThatMayComeBack) {
   const auto moved = claim(two_);
   ASSERT_EQ(moved.size(), 1);
   EXPECT_EQ(moved.front().interrupt, kMoved);
+  // So what it had made here is nobody's any more.
+  const auto stale = [&](const Holder& holder) {
+    return run(database_.read([&, holder](store::Reader& reader) {
+             return tables::abandoned(reader, holder,
+                                      {{"w", "task_a"}, {"other", "task_a"}, {"w", "task_b"}});
+           }))
+        .value();
+  };
+  EXPECT_EQ(stale(again), (std::set<tables::TaskOf>{{"w", "task_a"}}));
+  EXPECT_TRUE(stale(two_).empty());
 }
 
 TEST_P(TablesTest, AStartTakesOverWhatDeadRunsHeld) {

@@ -252,7 +252,7 @@ class OnPostgres(unittest.TestCase):
         return reply.json["rows"]
 
     def revive(self, i):
-        key = self.servers[0].key
+        key = self.servers[1 - i].key
         self.servers[i].start()
         self.servers[i].key = key
 
@@ -306,6 +306,27 @@ class OnPostgres(unittest.TestCase):
             self.assertEqual(made(), there)
             asked = {"name": "half", "sql": "SELECT 1"}
             self.assertEqual(self.servers[0].call("database.query", asked).json["rows"], [[1]])
+
+    def test_a_task_whose_server_is_gone_for_good_ends_and_leaves_nothing_when_it_comes_back(self):
+        call = self.servers[0].call
+        task = call("task.run", {"goal": "wait", "program": {"command": ["sleep", "600"]},
+                                 "resources": {"bucket": "gone-with-it"}}).json["id"]
+        row = lambda what: self.postgres.ask("store", f"SELECT {what} FROM tasks WHERE id = '{task}'")[0]
+        wait_until("it does not run", lambda: int(row("steps")) >= 5)
+        places = [open(os.path.join(server.data, "place"), encoding="ascii").read() for server in self.servers]
+        held = places.index(row("place"))
+        holder, other = self.servers[held], self.servers[1 - held]
+        holder.stop(kill=True)
+        # As if it had been away for ten minutes.
+        self.postgres.run("store", "UPDATE instances SET until = until - 700000000 WHERE place = "
+                                   f"'{places[held]}'; UPDATE tasks SET due = 0 WHERE id = '{task}'")
+        wait_until("it has not ended", lambda: other.call("task.get", {"id": task}).json["state"] == "failed")
+        error = other.call("task.get", {"id": task}).json["error"]
+        self.assertEqual(error["code"], "unavailable", error)
+        self.assertIn("gone", error["message"])
+        self.assertEqual(other.call("object.list", {"bucket": "gone-with-it"}).code, "not_found")
+        self.revive(held)
+        wait_until("its sandbox is left", lambda: holder.call("sandbox.list").json["items"] == [])
 
     def test_sql_with_a_commit_of_its_own_is_not_done_again(self):
         asked = {"name": "d", "sql": "BEGIN; INSERT INTO t VALUES (1); COMMIT; SELECT pg_sleep(2)"}
