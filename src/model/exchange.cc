@@ -155,7 +155,8 @@ Result<const Target*> Exchange::choose(const Model& model, const Tried& tried) {
   bool any_rested = false;
   for (const Target& target : model.targets) {
     const auto view = target.state->view(now);
-    candidates.push_back({target.weight, view.allowed, view.outstanding, view.seconds, 0, target.identity});
+    candidates.push_back(
+        {target.weight, view.allowed, view.outstanding, view.seconds, target.price, target.identity});
     shortest = std::min(shortest, view.wait);
     any_rested = any_rested || (view.allowed && !view.paused);
   }

@@ -73,18 +73,6 @@ struct ProviderConfig {
             between(std::chrono::milliseconds(0), std::chrono::hours(1))));
 };
 
-struct TargetConfig {
-  std::string provider;
-  std::string model;
-  double weight = 1;
-
-  static constexpr auto schema = fields(
-      field("provider", &TargetConfig::provider, "Name of a [[provider]].", required, length(1, 100)),
-      field("model", &TargetConfig::model, "What the provider calls the model.", required, length(1, 500)),
-      field("weight", &TargetConfig::weight, "Its share of the calls, beside the others'.",
-            between(0.0, 1e6)));
-};
-
 // Currency units per million tokens.
 struct PriceConfig {
   double input = 0;
@@ -98,6 +86,21 @@ struct PriceConfig {
       field("cache_read", &PriceConfig::cache_read, "A million tokens read from the prompt cache.",
             between(0.0, 1e9)),
       field("cache_write", &PriceConfig::cache_write, "A million tokens written to it.", between(0.0, 1e9)));
+};
+
+struct TargetConfig {
+  std::string provider;
+  std::string model;
+  double weight = 1;
+  std::optional<PriceConfig> price;
+
+  static constexpr auto schema = fields(
+      field("provider", &TargetConfig::provider, "Name of a [[provider]].", required, length(1, 100)),
+      field("model", &TargetConfig::model, "What the provider calls the model.", required, length(1, 500)),
+      field("weight", &TargetConfig::weight, "Its share of the calls, beside the others'.",
+            between(0.0, 1e6)),
+      field("price", &TargetConfig::price,
+            "What the provider asks for tokens there: what strategy price compares."));
 };
 
 struct LimitsConfig {

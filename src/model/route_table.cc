@@ -130,7 +130,7 @@ Result<> RouteTable::add(const ModelConfig& config, const RouteTable* before) {
 Result<> RouteTable::add_targets(Model& model, const RouteTable* before) const {
   const ModelConfig& config = model.config;
   if (config.engine) {
-    Target target{&engine_, config.name, 1, hash_of('\n' + config.name), nullptr};
+    Target target{&engine_, config.name, 1, 0, hash_of('\n' + config.name), nullptr};
     target.state = state_of(before, target, config.fallback.empty());
     model.targets.push_back(std::move(target));
     return {};
@@ -142,7 +142,12 @@ Result<> RouteTable::add_targets(Model& model, const RouteTable* before) const {
       return fail(ErrorCode::invalid_argument, "model {}: there is no provider {}", config.name,
                   each.provider);
     }
-    Target target{at, each.model, each.weight, hash_of(each.provider + '\n' + each.model), nullptr};
+    if (config.strategy == Strategy::price && !each.price) {
+      return fail(ErrorCode::invalid_argument, "model {}: strategy price: its target {} at {} has no price",
+                  config.name, each.model, each.provider);
+    }
+    const double price = each.price ? each.price->input + each.price->output : 0;
+    Target target{at, each.model, each.weight, price, hash_of(each.provider + '\n' + each.model), nullptr};
     target.state = state_of(before, target, config.targets.size() == 1 && config.fallback.empty());
     weights += each.weight;
     model.targets.push_back(std::move(target));

@@ -25,6 +25,7 @@ struct Target {
   const Provider* provider;
   std::string model;
   double weight;
+  double price;  // a million tokens of input and one of output; 0 where its entry has none
   std::uint64_t identity;
   std::shared_ptr<TargetState> state;  // shared with the tables before and after
 };
