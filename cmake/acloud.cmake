@@ -28,6 +28,13 @@ function(acloud_compile_alone)
   set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
 
+# acloud_embeds(SOURCE DEPENDS FILE...): a source that takes the bytes of files into the program, and so is compiled
+# again when these change. Alone, since what depends on a joined source is forgotten.
+function(acloud_embeds source)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  set_source_files_properties(${source} PROPERTIES OBJECT_DEPENDS "${ARG_DEPENDS}" SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 function(acloud_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   add_library(acloud_${name} STATIC ${ARG_SOURCES})
