@@ -160,7 +160,12 @@ class Watching(Case):
         while ("create", "b/c/file") not in seen:
             seen.update(self.changes(stream, 1))
         self.assertIn(("create", "b"), seen)
+        # What is written before the server knows the folder's new name is told as a file that is there.
         self.output(self.first, "mv /root/v/b /root/v/moved; echo 2 >> /root/v/moved/c/file")
+        while not seen & {("create", "moved/c/file"), ("write", "moved/c/file")}:
+            seen.update(self.changes(stream, 1))
+        seen.discard(("write", "moved/c/file"))
+        self.output(self.first, "echo 3 >> /root/v/moved/c/file")
         while ("write", "moved/c/file") not in seen:
             seen.update(self.changes(stream, 1))
         self.output(self.first, "touch /root/v/a/last")

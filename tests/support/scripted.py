@@ -9,10 +9,16 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-def reply(body):
-    if body["messages"][0]["content"].startswith("You condense"):  # asked for a summary of old results
+def goal_of(body):
+    """None where it is asked for a summary of old results."""
+    if body["messages"][0]["content"].startswith("You condense"):
+        return None
+    return json.loads(next(message["content"] for message in body["messages"] if message["role"] == "user"))
+
+
+def reply(body, goal):
+    if goal is None:
         return said(body, {"role": "assistant", "content": "in short"})
-    goal = json.loads(next(message["content"] for message in body["messages"] if message["role"] == "user"))
     turn = sum(message["role"] == "assistant" for message in body["messages"])
     message = {"role": "assistant", "content": goal.get("answer", "done")}
     if turn < len(goal.get("turns", [])):
@@ -45,9 +51,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.requests.append(body)
-        goal = json.loads(next(message["content"] for message in body["messages"] if message["role"] == "user"))
-        time.sleep(goal.get("think_s", 0))
-        text = json.dumps(reply(body)).encode()
+        goal = goal_of(body)
+        time.sleep(goal.get("think_s", 0) if goal else 0)
+        text = json.dumps(reply(body, goal)).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(text)))
