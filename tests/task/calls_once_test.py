@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 import unittest
+from pathlib import Path
 
 from support.postgres import Postgres
 from support.server import Server
@@ -312,8 +313,8 @@ class OnPostgres(unittest.TestCase):
         task = call("task.run", {"goal": "wait", "program": {"command": ["sleep", "600"]},
                                  "resources": {"bucket": "gone-with-it"}}).json["id"]
         row = lambda what: self.postgres.ask("store", f"SELECT {what} FROM tasks WHERE id = '{task}'")[0]
-        wait_until("it does not run", lambda: int(row("steps")) >= 5)
-        places = [open(os.path.join(server.data, "place"), encoding="ascii").read() for server in self.servers]
+        wait_until("its program does not run", lambda: int(row("steps")) >= 3)
+        places = [Path(server.data, "place").read_text(encoding="ascii") for server in self.servers]
         held = places.index(row("place"))
         holder, other = self.servers[held], self.servers[1 - held]
         holder.stop(kill=True)

@@ -83,9 +83,10 @@ class Jail {
   // How many users there are inside, from 0 on.
   std::uint32_t id_count() const;
 
-  // Starts a program, which reads `input` where there is one in place of a pipe. Errors: invalid_argument (not executable, no such user); not_found (program, folder);
-  // too_large (the command); unavailable (limits reached inside, frozen for too long, gone);
-  // deadline_exceeded, after which the program, if it started, is killed.
+  // Starts a program, which reads `input` where there is one in place of a pipe. Errors: invalid_argument
+  // (not executable, no such user); not_found (program, folder); too_large (the command); unavailable (limits
+  // reached inside, frozen for too long, gone); deadline_exceeded, after which the program, if it started, is
+  // killed.
   Task<Result<std::unique_ptr<Process>>> exec(Command command, async::Deadline by, Fd input = {});
   // After attach(): the programs that the last server left running, and those that ended meanwhile.
   std::vector<std::unique_ptr<Process>> take_processes();
