@@ -198,6 +198,35 @@ class Agents(TaskCase):
             self.assertIn(self.server.call("task.run", wrong).status, (400, 404), wrong)
 
 
+class Undoing(TaskCase):
+    RULE = {"after": "object.put", "call": "object.delete",
+            "arguments": {"bucket": "${arguments.bucket}", "key": "${arguments.key}"}}
+
+    def test_what_a_task_did_is_undone_where_it_does_not_succeed(self):
+        self.call("object.create_bucket", {"bucket": "undo"})
+        puts = [[["object_put", {"bucket": "undo", "key": f"k{n}", "content": "x"}] for n in range(3)]]
+        fields = {"tools": ["object.put", "task.wait_signal"], "compensation": [self.RULE]}
+        self.assertEqual(self.end_of(self.start(puts, **fields))["state"], "succeeded")
+        self.assertEqual(len(self.call("object.list", {"bucket": "undo"})["items"]), 3)
+        task = self.start([*puts, [["task_wait_signal", {"name": "never"}]]], **fields)
+        self.reach(task, "waiting")
+        self.server.restart(kill=True)
+        self.call("task.cancel", {"id": task})
+        self.assertEqual(self.end_of(task)["state"], "cancelled")
+        self.assertEqual(self.call("object.list", {"bucket": "undo"})["items"], [])
+        steps = [event["stepName"] for event in self.call("task.events", {"id": task})["items"]
+                 if event["type"] == "STEP_FINISHED"]
+        self.assertEqual(steps.count("object.delete"), 3)
+        missing = self.end_of(self.start(puts * 2, agent={"limits": {"turns": 1}}, **fields))
+        self.assertEqual((missing["state"], missing["error"]["code"]), ("failed", "limit"), missing)
+
+    def test_rules_that_make_no_sense_are_refused(self):
+        for wrong in ({"after": "object.put", "call": "no.such"}, {"after": "object.put", "call": "task.sleep"},
+                      {"call": "object.delete"}, {"after": "object.put", "call": "object.delete", "arguments": 7}):
+            refused = self.server.call("task.run", {"goal": "x", "compensation": [wrong]})
+            self.assertEqual(refused.status, 400, wrong)
+
+
 class Children(TaskCase):
     """Tasks that tasks ask for."""
 
