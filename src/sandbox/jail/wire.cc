@@ -77,9 +77,12 @@ Result<std::optional<Received>> receive(int socket) {
   take_descriptors(header, received.fds);
   // An empty datagram is never sent: it is the end.
   if (size == 0) return fail(ErrorCode::unavailable, "the other end is gone");
-  if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
-    return fail(ErrorCode::internal, "a message was cut off: too large, or no descriptors left");
+  if ((header.msg_flags & MSG_CTRUNC) != 0) {
+    return fail(ErrorCode::unavailable,
+                "no file descriptors are left: raise the server's limit (ulimit -n, LimitNOFILE)");
   }
+  if ((header.msg_flags & MSG_TRUNC) != 0)
+    return fail(ErrorCode::internal, "a message was cut off: too large");
   received.bytes.assign(buffer.data(), static_cast<std::size_t>(size));
   return received;
 }
