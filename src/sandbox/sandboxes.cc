@@ -37,8 +37,7 @@ Result<std::unique_ptr<Sandboxes>> Sandboxes::make(Options options, Clock& clock
 
 Task<> Sandboxes::run(Missing missing, Abandoned abandoned) {
   loop_ = async::EventLoop::current();
-  if (const auto started = co_await open(); !started) problem_ = started.error().message();
-  if (!problem_.empty()) log::warn("there are no sandboxes here", {{"problem", problem_}});
+  co_await open_with_patience();
   opened_.open();
   for (unsigned turn = 0; co_await async::sleep_for(kTendEvery); ++turn) {
     co_await tend(missing);
@@ -50,15 +49,29 @@ Task<> Sandboxes::run(Missing missing, Abandoned abandoned) {
   co_await watchers_.join();
 }
 
+Task<> Sandboxes::open_with_patience() {
+  using namespace std::chrono_literals;
+  for (const auto pause : {200ms, 1000ms, 0ms}) {
+    const auto started = co_await open();
+    problem_ = started ? "" : started.error().message();
+    if (started) co_return;
+    log::warn("there are no sandboxes here", {{"problem", problem_}, {"tried_again", pause > 0ms}});
+    if (pause > 0ms && !co_await async::sleep_for(pause)) co_return;
+  }
+}
+
 Task<Result<>> Sandboxes::open() {
+  importer_.reset();
+  images_.reset();
   auto host = co_await async::run_blocking(blocking_, [this] {
+    host_.reset();
     return jail::Host::start(
         {.folder = options_.jails, .prepared = options_.pool, .runtime = options_.runtime});
   });
   if (!host) co_return std::unexpected(std::move(host).error());
   host_ = *std::move(host);
-  note_report();
-  if (const auto works = co_await try_runtime(); !works) problem_ = works.error().message();
+  ACLOUD_CO_CHECK(note_report());
+  ACLOUD_CO_CHECK(co_await try_runtime());
   ACLOUD_CO_TRY(images_, co_await async::run_blocking(
                              blocking_, [this] { return images::Images::open(options_.images, random_); }));
   importer_ = std::make_unique<images::Importer>(images_->layers(), random_, host_->report().privileged);
@@ -68,17 +81,19 @@ Task<Result<>> Sandboxes::open() {
   co_return Result<>();
 }
 
-void Sandboxes::note_report() {
+Result<> Sandboxes::note_report() {
   const jail::Report& report = host_->report();
-  if (!report.available) problem_ = report.problem.empty() ? "no jail can be made" : report.problem;
+  not_enforced_.clear();
   for (const jail::Feature& feature : report.features) {
     if (!feature.enforced) not_enforced_.push_back(feature.name + ": " + feature.how);
   }
+  if (report.available) return {};
+  return fail(ErrorCode::unavailable, "{}", report.problem.empty() ? "no jail can be made" : report.problem);
 }
 
 // That a runtime is there says little: whether it can make a container on this machine shows when it does.
 Task<Result<>> Sandboxes::try_runtime() {
-  if (options_.runtime.empty() || !problem_.empty()) co_return Result<>();
+  if (options_.runtime.empty()) co_return Result<>();
   constexpr std::string_view kTrial = "trial";
   ACLOUD_CO_CHECK(co_await host_->destroy(std::string(kTrial), soon()));  // a killed server's
   jail::Spec spec{.id = std::string(kTrial), .image = {}, .limits = {}, .binds = {}};

@@ -81,8 +81,11 @@ class Sandboxes {
         clock_(clock),
         random_(random),
         blocking_(blocking) {}
+  // What a machine was out of for a moment must not keep sandboxes away for as long as the server lives.
+  Task<> open_with_patience();
   Task<Result<>> open();
-  void note_report();
+  // Errors: unavailable (no jail can be made here).
+  Result<> note_report();
   Task<Result<>> try_runtime();
   Task<Result<>> recover();
   Task<Result<>> adopt(Record record);

@@ -75,7 +75,9 @@ class Case(SandboxCase):
         return sorted(os.listdir(os.path.join(self.server.data, "images", "layers")))
 
     def read(self, sandbox, path):
-        return self.server.call("sandbox.read_file", {"id": sandbox, "path": path}).json.get("content")
+        found = self.server.call("sandbox.read_file", {"id": sandbox, "path": path})
+        self.assertIn(found.code, ("ok", "not_found"), found.body)
+        return found.json.get("content")
 
 
 class Images(Case):

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -39,11 +40,15 @@ class Case(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        if cls.server.process is None:
-            cls.server.start()
-        for item in cls.server.call("sandbox.list", {"limit": 1000}).json["items"]:
-            cls.server.call("sandbox.kill", {"id": item["id"]})
-        cls.server.__exit__()
+        try:
+            if cls.server.process is None:
+                cls.server.start()
+            left = cls.server.call("sandbox.list", {"limit": 1000})
+            assert left.status == 200, left.body
+            for item in left.json["items"]:
+                cls.server.call("sandbox.kill", {"id": item["id"]})
+        finally:
+            cls.server.__exit__()
 
     def create(self, key=None, **arguments):
         made = self.server.call("sandbox.create", arguments, key)
@@ -385,6 +390,18 @@ class Life(Case):
         for sandbox in (running, paused):
             self.assertEqual(self.server.call("sandbox.kill", {"id": sandbox}).status, 200)
             self.assertNotIn(sandbox, os.listdir(jails))
+
+    def test_what_the_machine_is_out_of_for_a_moment_keeps_no_sandbox_away(self):
+        with Server() as server:
+            jails = os.path.join(server.data, "jails")
+            server.stop()
+            shutil.rmtree(jails)
+            open(jails, "w", encoding="ascii").close()
+            server.start()
+            problem = "there are no sandboxes here"
+            self.until(lambda: any(problem in line for line in server.log))
+            os.unlink(jails)
+            self.assertEqual(server.call("sandbox.list").code, "ok")
 
     def test_one_whose_jail_dies_is_buried(self):
         sandbox = self.create()

@@ -1,5 +1,6 @@
 """A real acloud server for a test: started on a free port and an empty data folder, ended by its pid."""
 
+import atexit
 import http.client
 import json
 import os
@@ -51,6 +52,7 @@ class Server:
             self.flags += ["--config", path]
         self.environment = {**os.environ, **(environment or {})}
         self.user = user
+        atexit.register(self.stop, kill=True)
         if user is not None:
             os.chown(self.data, user, user)
         self.process = None
@@ -67,7 +69,9 @@ class Server:
 
     def start(self):
         command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--data", self.data, *self.flags]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=self.environment,
+        # Standard output is not the test's: one that is left behind must not hold up who waits for its end.
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                        env=self.environment,
                                         user=self.user, group=self.user,
                                         extra_groups=None if self.user is None else [])
         for line in self.process.stderr:

@@ -28,7 +28,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLockPatience = 3s;  // an earlier spawner needs a moment to see that its server is gone
+// An earlier spawner sees that its server is gone when it has ended what it is at, and on a busy disk the making
+// or removing of one jail can take seconds. Below the time that the server waits for its spawner, and a call for the server.
+constexpr auto kLockPatience = 15s;
 
 Result<Fd> lock_folder(const std::string& folder) {
   ACLOUD_TRY(Fd lock, open_file(AT_FDCWD, folder + "/lock", O_RDWR | O_CREAT, 0600));
