@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "batch/product.h"
+#include "batch/runner.h"
 #include "config.h"
 #include "data_folder.h"
 #include "identity/product.h"
@@ -110,6 +112,9 @@ class Cloud {
   inference::ModelFiles model_files_;
   std::unique_ptr<model::FileService> model_file_service_;
   std::unique_ptr<model::ModelService> models_;
+  std::unique_ptr<batch::FileService> batch_files_;
+  std::unique_ptr<batch::BatchService> batches_;
+  std::unique_ptr<batch::Runner> batch_runner_;
   usage::UsageService usage_;
   task::Board board_;
   std::unique_ptr<task::TaskService> tasks_;
