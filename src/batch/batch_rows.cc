@@ -154,15 +154,16 @@ Result<std::vector<Batch>> list_batches(store::Reader& reader, const std::string
   return all;
 }
 
-Result<std::vector<StoredBatch>> open_batches(store::Reader& reader, const std::string& place,
+Result<std::vector<StoredBatch>> open_batches(store::Reader& reader, const std::string& place, Time abandoned,
                                               std::int64_t of_each, std::int64_t limit) {
   ACLOUD_TRY(
       const Rows found,
-      reader.query(fmt::format("SELECT {} FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY workspace "
-                               "ORDER BY id) AS turn FROM batches WHERE closed IS NULL AND place = $1) "
-                               "AS waiting WHERE turn <= $2 ORDER BY id LIMIT $3",
-                               kBatchColumns),
-                   {place, of_each, limit}));
+      reader.query(
+          fmt::format("SELECT {} FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY workspace ORDER BY id) "
+                      "AS turn FROM batches WHERE closed IS NULL AND (place = $1 OR expires < $2)) "
+                      "AS waiting WHERE turn <= $3 ORDER BY id LIMIT $4",
+                      kBatchColumns),
+          {place, store::to_value(abandoned), of_each, limit}));
   return to_batches(found);
 }
 

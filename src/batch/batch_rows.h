@@ -36,8 +36,9 @@ Result<StoredBatch> find_batch(store::Reader& reader, const std::string& workspa
 // The newest first, from `after` on.
 Result<std::vector<Batch>> list_batches(store::Reader& reader, const std::string& workspace,
                                         const std::string& after, std::int64_t limit);
-// The open batches at `place`, `of_each` of a workspace and `limit` in all, the oldest first.
-Result<std::vector<StoredBatch>> open_batches(store::Reader& reader, const std::string& place,
+// The open batches at `place`, and those elsewhere that expired before `abandoned`, whose server did not end
+// them; `of_each` of a workspace and `limit` in all, the oldest first.
+Result<std::vector<StoredBatch>> open_batches(store::Reader& reader, const std::string& place, Time abandoned,
                                               std::int64_t of_each, std::int64_t limit);
 Result<std::int64_t> count_open(store::Reader& reader, const std::string& workspace);
 // The id of an open batch that reads this file; nothing where there is none.

@@ -8,6 +8,8 @@ namespace {
 constexpr std::int64_t kOfEach = 2;     // batches of one workspace at once
 constexpr std::int64_t kRunsMost = 64;  // batches at once
 constexpr std::chrono::seconds kTakeEvery{5};
+// After a batch's last moment its server may still wait for lines under way and write its files.
+constexpr std::chrono::hours kAbandoned{2};
 
 }  // namespace
 
@@ -43,10 +45,11 @@ Task<> Runner::work() {
 }
 
 Task<Result<>> Runner::take() {
-  ACLOUD_CO_TRY(auto open,
-                co_await parts_.run.database.read([place = parts_.run.place](store::Reader& reader) {
-                  return rows::open_batches(reader, place, kOfEach, kRunsMost);
-                }));
+  ACLOUD_CO_TRY(auto open, co_await parts_.run.database.read(
+                               [place = parts_.run.place,
+                                abandoned = parts_.run.clock.now() - kAbandoned](store::Reader& reader) {
+                                 return rows::open_batches(reader, place, abandoned, kOfEach, kRunsMost);
+                               }));
   for (StoredBatch& batch : open) {
     if (stopping_ || std::ssize(runs_) >= kRunsMost) break;
     const auto [at, is_new] = runs_.try_emplace(batch.shown.id);

@@ -15,6 +15,7 @@ import unittest
 from fractions import Fraction
 
 from gateway.clients_test import CLIENTS, node_version
+from support.postgres import Postgres
 from support.server import Server
 from support.upstream import CACHED, INPUT, WORDS, Upstream
 
@@ -317,6 +318,32 @@ class Batches(unittest.TestCase):
             self.assertEqual(database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0], 0, table)
         database.close()
         self.assertEqual(self.end(self.create([chat("a")]))["state"], "completed")
+
+
+class TwoServers(unittest.TestCase):
+    """Two servers on one PostgreSQL: the one that has a file runs its batches, whichever is asked."""
+
+    def test_a_batch_runs_where_its_input_is(self):
+        upstream = self.enterContext(Upstream())
+        postgres = self.enterContext(Postgres())
+        config = upstream.config() + f'[store]\nurl = "{postgres.new_database("batches")}"\n'
+        first, second = (self.enterContext(Server(config=config, environment={"MOCK_KEY": "k"}, flags=["--log", "warn"]))
+                         for _ in range(2))
+        key = first.call("key.create", {"name": "shared"}).json["key"]
+        file = first.call("batch.upload_file", {"filename": "f", "purpose": "batch", "content": "\n".join(chat(f"{i}") for i in range(20))},
+                          key=key).json["id"]
+        made = second.call("batch.create", {"input_file": file, "endpoint": "/v1/chat/completions"}, key=key)
+        self.assertEqual(made.status, 200, made.body)
+        for _ in range(1_200):
+            batch = second.call("batch.get", {"id": made.json["id"]}, key=key).json
+            if batch["state"] in ENDS:
+                break
+            time.sleep(0.05)
+        self.assertEqual((batch["state"], batch["counts"]), ("completed", {"total": 20, "completed": 20, "failed": 0}))
+        self.assertEqual(upstream.calls, 20)
+        here, there = (server.request("GET", f"/v1/files/{batch['output_file']}/content", key=key) for server in (first, second))
+        self.assertEqual((here.status, len(here.body.splitlines())), (200, 20))
+        self.assertEqual(there.status, 503)
 
 
 if __name__ == "__main__":
