@@ -115,7 +115,7 @@ class Cloud {
   std::unique_ptr<batch::FileService> batch_files_;
   std::unique_ptr<batch::BatchService> batches_;
   std::unique_ptr<batch::Runner> batch_runner_;
-  usage::UsageService usage_;
+  std::unique_ptr<usage::UsageService> usage_;
   task::Board board_;
   std::unique_ptr<task::TaskService> tasks_;
   std::unique_ptr<task::approval::ApprovalService> approvals_;

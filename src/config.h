@@ -93,6 +93,15 @@ struct BatchConfig {
                    "Lines of one batch that are asked at the same time.", between(1, 1024)));
 };
 
+bool is_currency(std::string_view text);
+
+struct UsageConfig {
+  std::string currency = "USD";
+  static constexpr auto schema =
+      fields(field("currency", &UsageConfig::currency, "What all prices and budgets are in.",
+                   form(is_currency, "three capital letters, as of ISO 4217")));
+};
+
 struct Config {
   ServerConfig server;
   StoreConfig store;
@@ -102,6 +111,7 @@ struct Config {
   std::vector<mcp::ServerConfig> mcp_server;
   identity::SignUpConfig signup;
   BatchConfig batch;
+  UsageConfig usage;
   bool conformance = false;  // by a flag alone: serve the fixtures of public conformance suites
   static constexpr auto schema =
       fields(field("server", &Config::server, "The process."),
@@ -112,7 +122,8 @@ struct Config {
              field("mcp_server", &Config::mcp_server, "MCP servers of others, whose tools become operations.",
                    length(0, 100)),
              field("signup", &Config::signup, "Whether agents without a key may make themselves one."),
-             field("batch", &Config::batch, "Files and batches."));
+             field("batch", &Config::batch, "Files and batches."),
+             field("usage", &Config::usage, "What is billed."));
 };
 
 // `name` is the file's, for messages. Errors: invalid_argument: "acloud.toml:12: server.listen: must be ...".
