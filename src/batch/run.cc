@@ -121,16 +121,13 @@ Task<Result<>> Run::check_input() {
   co_return co_await save();
 }
 
-// Lines that were not asked get their line in the error file.
+// Lines that were not asked get their line in the error file; what is kept of the others stays.
 Task<Result<>> Run::give_up_rest() {
-  ACLOUD_CO_TRY(done_, co_await parts_.database.read([id = batch_.shown.id](store::Reader& reader) {
-    return rows::lines_done(reader, id);
-  }));
   ACLOUD_CO_TRY(LineReader input, co_await open_input());
   std::vector<LineResult> given_up;
   for (;;) {
     ACLOUD_CO_TRY(const auto line, co_await input.next());
-    if (line && !done_.contains(line->number)) {
+    if (line) {
       const auto request = parse_line(line->text, batch_.shown.endpoint);
       given_up.push_back({line->number, false,
                           unanswered(batch_.shown.id, line->number, request ? request->custom_id : "",

@@ -4,6 +4,7 @@
 """
 
 import collections
+import itertools
 import json
 import os
 import shutil
@@ -318,6 +319,28 @@ class Batches(unittest.TestCase):
             self.assertEqual(database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0], 0, table)
         database.close()
         self.assertEqual(self.end(self.create([chat("a")]))["state"], "completed")
+
+    def test_a_large_file_costs_no_memory(self):
+        megabytes = 128
+        with Server() as server:
+            self.assertEqual(server.request("POST", "/v1/files", form("warm"), {"Content-Type": "multipart/form-data; boundary=b0undary"}).status, 200)
+            before = server.memory("VmHWM")
+            head, tail = form("\0").encode().split(b"\0")
+            piece = b"x" * 999_983 + b"\r\n--b0undar\n"  # nearly a boundary
+            pieces = itertools.chain([head], itertools.repeat(piece, megabytes), [tail])
+            made = server.request("POST", "/v1/files", pieces, {"Content-Type": "multipart/form-data; boundary=b0undary"})
+            self.assertEqual((made.status, made.json["bytes"]), (200, megabytes * len(piece)))
+            connection = server.connect()
+            connection.request("GET", f"/v1/files/{made.json['id']}/content", headers={"Authorization": f"Bearer {server.key}"})
+            response = connection.getresponse()
+            read = 0
+            while some := response.read(1 << 20):
+                read += len(some)
+            connection.close()
+            self.assertEqual(read, megabytes * len(piece))
+            grown = server.memory("VmHWM") - before
+            print(f"figure: a file of {megabytes} MB uploaded and read: {grown >> 10} KiB more of memory")
+            self.assertLess(grown, 24 << 20)
 
 
 class TwoServers(unittest.TestCase):
