@@ -23,6 +23,14 @@ Result<> check_metadata(const Metadata& metadata) {
 
 }  // namespace
 
+// The runner is told when it can see what has changed.
+Task<Result<Batch>> BatchService::told(Context& context, Result<Batch> batch) {
+  if (!batch) co_return batch;
+  ACLOUD_CO_CHECK(co_await context.durable());
+  changed_();
+  co_return batch;
+}
+
 Task<Result<Batch>> BatchService::create(Context& context, CreateBatch request) {
   ACLOUD_CO_CHECK(check_metadata(request.metadata));
   StoredBatch made;
@@ -51,8 +59,7 @@ Task<Result<Batch>> BatchService::create(Context& context, CreateBatch request) 
     ACLOUD_CHECK(rows::add_batch(tx, made));
     return made.shown;
   });
-  if (batch) changed_();
-  co_return batch;
+  co_return co_await told(context, std::move(batch));
 }
 
 Task<Result<Batch>> BatchService::get(Context& context, BatchId request) {
@@ -92,8 +99,7 @@ Task<Result<Batch>> BatchService::cancel(Context& context, BatchId request) {
     ACLOUD_CHECK(rows::set_cancelling(tx, found));
     return std::move(found.shown);
   });
-  if (batch) changed_();
-  co_return batch;
+  co_return co_await told(context, std::move(batch));
 }
 
 }  // namespace acloud::batch

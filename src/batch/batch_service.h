@@ -24,6 +24,8 @@ class BatchService {
   Task<Result<Batch>> cancel(kernel::Context& context, BatchId request);
 
  private:
+  Task<Result<Batch>> told(kernel::Context& context, Result<Batch> batch);
+
   std::function<void()> changed_;
 };
 
