@@ -30,7 +30,7 @@ std::vector<store::Migration> migrations() {
         identity::SignUpService::migrations(), storage::ObjectService::migrations(),
         storage::DatabaseService::migrations(), storage::QueueService::migrations(), task::migrations(),
         task::schedule::migrations(), task::trigger::migrations(), usage::UsageService::migrations(),
-        surfaces::mcp::Mcp::migrations()}) {
+        surfaces::mcp::Mcp::migrations(), batch::migrations()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -152,6 +152,7 @@ Task<Result<std::unique_ptr<Cloud>>> Cloud::start(Config config, DataFolder fold
   ACLOUD_CO_CHECK(co_await cloud->runner_->take_over());
   ACLOUD_CO_CHECK(cloud->server_->start());
   cloud->runner_->start();
+  cloud->batch_runner_->start();
   cloud->outside_->start();
   co_return cloud;
 }
@@ -224,6 +225,18 @@ Result<> Cloud::open() {
             return ledger_->give_back_in(tx, {workspace, ledger::ScopeKind::task, task},
                                          {workspace, ledger::ScopeKind::task, parent}, now);
           }});
+  batch_runner_ = std::make_unique<batch::Runner>(batch::Runner::Parts{
+      .run = {.path = *path_,
+              .database = *database_,
+              .blobs = *blobs_,
+              .clock = clock_,
+              .random = random_,
+              .place = instances_->self().place,
+              .key_works = [this](std::string key) { return keys_->works(std::move(key)); },
+              .told = [](const Error& error) { return surfaces::OpenAiStyle().error(error, ""); },
+              .lines_at_once = static_cast<std::size_t>(config_.batch.lines_at_once)},
+      .loop = loops_.next(),
+      .drain = config_.server.drain});
   tasks_->connect(*runner_);
   schedules_->connect(*path_);
   triggers_->connect(*path_);
@@ -236,7 +249,8 @@ Result<> Cloud::open() {
                                   .own_url = [this] { return url(); }});
   dialects_ = std::make_unique<surfaces::DialectCalls>(
       surfaces::DialectCalls::Parts{*path_, random_, blocking_, folder_.path()});
-  openai_ = std::make_unique<surfaces::OpenAi>(*dialects_);
+  openai_ = std::make_unique<surfaces::OpenAi>(*dialects_,
+                                               static_cast<std::uint64_t>(config_.batch.largest_file.value));
   anthropic_ = std::make_unique<surfaces::Anthropic>(*dialects_);
   e2b_ = std::make_unique<surfaces::e2b::E2b>(*path_, random_);
   ports_ = std::make_unique<surfaces::Ports>(*path_, random_);
@@ -299,7 +313,7 @@ Result<> Cloud::declare_products() {
   identity_ = std::make_unique<identity::IdentityService>(
       *keys_, std::vector<identity::IdentityService::ForgetWorkspace>{
                   &storage::ObjectService::forget_workspace, &storage::DatabaseService::forget_workspace,
-                  &storage::QueueService::forget_workspace, &task::forget_workspace,
+                  &storage::QueueService::forget_workspace, &batch::forget_workspace, &task::forget_workspace,
                   &task::schedule::forget_workspace, &task::trigger::forget_workspace,
                   [this](store::Transaction& tx, const std::string& workspace) {
                     return sign_ups_->forget_workspace(tx, workspace);
@@ -313,6 +327,13 @@ Result<> Cloud::declare_products() {
   models_ = std::make_unique<model::ModelService>(loops_, model::key_of, &engine_);
   model_file_service_ = std::make_unique<model::FileService>(model_files_);
   model::declare(catalog_, *models_, *model_file_service_);
+  batch_files_ = std::make_unique<batch::FileService>(
+      batch::FileService::Parts{.database = *database_,
+                                .blobs = *blobs_,
+                                .place = instances_->self().place,
+                                .largest = static_cast<std::uint64_t>(config_.batch.largest_file.value)});
+  batches_ = std::make_unique<batch::BatchService>([this] { batch_runner_->wake(); });
+  batch::declare(catalog_, *batch_files_, *batches_);
   tasks_ = std::make_unique<task::TaskService>(board_, set_task_budget());
   task::declare(catalog_, *tasks_);
   approvals_ = std::make_unique<task::approval::ApprovalService>([this] { runner_->wake(); });
@@ -324,7 +345,8 @@ Result<> Cloud::declare_products() {
       *database_, clock_, random_, [this](std::string id) { return keys_->works(std::move(id)); });
   task::trigger::declare(catalog_, *triggers_);
   webhooks_ = std::make_unique<task::trigger::Webhook>(*triggers_, clock_);
-  usage::declare(catalog_, usage_);
+  usage_ = std::make_unique<usage::UsageService>(*database_, config_.usage.currency);
+  usage::declare(catalog_, *usage_);
   ACLOUD_TRY(outside_, mcp::Servers::make(config_.mcp_server, {.clock = clock_,
                                                                .random = random_,
                                                                .secret_of = model::key_of,
@@ -498,7 +520,9 @@ Task<> Cloud::maintain() {
       log_failure("messages of deleted queues stay", kept.error());
     if (clock_.instant() >= next_sweep) {
       next_sweep = clock_.instant() + kSweepEvery;
-      if (const auto swept = co_await objects_->sweep(kBlobGrace); !swept)
+      if (const auto swept = co_await objects_->sweep(
+              kBlobGrace, [this](const std::string& digest) { return batch_files_->is_named(digest); });
+          !swept)
         log_failure("blobs were not swept", swept.error());
       if (const auto swept = co_await databases_->sweep(); !swept)
         log_failure("databases were not swept", swept.error());
@@ -520,6 +544,7 @@ Task<Result<>> Cloud::stop() {
     server_->drain(config_.server.drain);
     mcp_->stop();
     proxy_->drain(std::chrono::milliseconds(0));
+    batch_runner_->stop();
     runner_->stop();
     outside_->stop();
   });

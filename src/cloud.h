@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "batch/product.h"
+#include "batch/runner.h"
 #include "config.h"
 #include "data_folder.h"
 #include "identity/product.h"
@@ -110,7 +112,10 @@ class Cloud {
   inference::ModelFiles model_files_;
   std::unique_ptr<model::FileService> model_file_service_;
   std::unique_ptr<model::ModelService> models_;
-  usage::UsageService usage_;
+  std::unique_ptr<batch::FileService> batch_files_;
+  std::unique_ptr<batch::BatchService> batches_;
+  std::unique_ptr<batch::Runner> batch_runner_;
+  std::unique_ptr<usage::UsageService> usage_;
   task::Board board_;
   std::unique_ptr<task::TaskService> tasks_;
   std::unique_ptr<task::approval::ApprovalService> approvals_;

@@ -72,6 +72,10 @@ Result<toml::table> parse_toml(std::string_view text, std::string_view name) {
 
 }  // namespace
 
+bool is_currency(std::string_view text) {
+  return text.size() == 3 && std::ranges::all_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
 bool is_isolation(std::string_view text) {
   if (text == "jail") return true;
   if (!text.starts_with("oci:")) return false;

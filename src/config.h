@@ -83,6 +83,25 @@ struct SandboxConfig {
                         R"("jail", or "oci:" and the name of an OCI runtime's program, as "oci:crun")")));
 };
 
+struct BatchConfig {
+  ByteCount largest_file = mebibytes(512);
+  std::int64_t lines_at_once = 16;
+  static constexpr auto schema =
+      fields(field("largest_file_bytes", &BatchConfig::largest_file, "A file at most, whoever uploads it.",
+                   between(kibibytes(1), gibibytes(16))),
+             field("lines_at_once", &BatchConfig::lines_at_once,
+                   "Lines of one batch that are asked at the same time.", between(1, 1024)));
+};
+
+bool is_currency(std::string_view text);
+
+struct UsageConfig {
+  std::string currency = "USD";
+  static constexpr auto schema =
+      fields(field("currency", &UsageConfig::currency, "What all prices and budgets are in.",
+                   form(is_currency, "three capital letters, as of ISO 4217")));
+};
+
 struct Config {
   ServerConfig server;
   StoreConfig store;
@@ -91,6 +110,8 @@ struct Config {
   SandboxConfig sandbox;
   std::vector<mcp::ServerConfig> mcp_server;
   identity::SignUpConfig signup;
+  BatchConfig batch;
+  UsageConfig usage;
   bool conformance = false;  // by a flag alone: serve the fixtures of public conformance suites
   static constexpr auto schema =
       fields(field("server", &Config::server, "The process."),
@@ -100,7 +121,9 @@ struct Config {
              field("sandbox", &Config::sandbox, "Isolated environments."),
              field("mcp_server", &Config::mcp_server, "MCP servers of others, whose tools become operations.",
                    length(0, 100)),
-             field("signup", &Config::signup, "Whether agents without a key may make themselves one."));
+             field("signup", &Config::signup, "Whether agents without a key may make themselves one."),
+             field("batch", &Config::batch, "Files and batches."),
+             field("usage", &Config::usage, "What is billed."));
 };
 
 // `name` is the file's, for messages. Errors: invalid_argument: "acloud.toml:12: server.listen: must be ...".

@@ -16,6 +16,7 @@ struct Payload {
   std::string query;     // of the request's target, as it came
   net::ReplayBody body;
   JsonOutline outline;  // of the body
+  bool batch = false;   // a line of a batch: nobody waits for it, and it has its own price
 };
 
 // Where a reply goes that begins to leave while its handler runs. What the handler then gives as the bytes of

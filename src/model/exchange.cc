@@ -66,6 +66,7 @@ Task<Result<>> Exchange::hold(const Model& model) {
   estimate.model = model.config.name;
   estimate.input = static_cast<std::int64_t>(payload_.body.size());
   estimate.max_output = form_ == Form::openai_embeddings ? 0 : max_output(payload_.outline);
+  estimate.batch = payload_.batch;
   ACLOUD_CO_CHECK(co_await context_.hold(std::move(estimate)));
   limits_ = limit_headers(context_.standing());
   co_return Result<>();
@@ -256,6 +257,7 @@ ledger::Usage Exchange::usage_of(const Attempt& attempt) const {
   usage.model = attempt.model().config.name;
   usage.provider = attempt.target().provider->config.name;
   usage.tokens = learned.tokens.value_or(ledger::Tokens{});
+  usage.batch = payload_.batch;
   if (!learned.whole_figures) {
     usage.estimated = true;
     if (!learned.tokens) usage.tokens.input_uncached = attempt.input_estimate();

@@ -12,6 +12,30 @@ void declare(kernel::Catalog& catalog, UsageService& service) {
       .resource([](const ReceiptOf& request) { return "task/" + request.task; })
       .example("Of one task", R"({"task":"task_00c1d2e3f4a5b6c7d8e9"})")
       .handler(service, &UsageService::receipt);
+  usage.operation<QueryUsage, UsagePage>("query")
+      .summary("Add up what was used, by model, key, principal, task, operation or time.")
+      .keywords("report spend cost per day month dashboard analytics statistics how much tokens calls who")
+      .description("By the hour: `from` is taken down and `to` up to a whole one.")
+      .example("This month's models by day", R"({"from":"2026-11-01T00:00:00Z","group_by":["day","model"]})")
+      .handler(service, &UsageService::query);
+  usage.operation<StatementOf, Statement>("statement")
+      .summary("The workspace's bill for a month: tokens and money by model.")
+      .keywords("invoice monthly billing total charge accounting")
+      .example("Of November", R"({"month":"2026-11"})")
+      .handler(service, &UsageService::statement);
+  usage.operation<ExportUsage, Exported>("export")
+      .summary("Every use of a model in a time, as CSV or as CloudEvents.")
+      .keywords("download records rows spreadsheet openmeter ingest billing events")
+      .description(
+          "With Accept: application/octet-stream they stream as they are, however many. An event's id and "
+          "source "
+          "are the same whenever it is told, so it can be told again. A call is there once it has ended, "
+          "under the "
+          "time when it was let through.")
+      .body_out("content")
+      .example("As CSV", R"({"from":"2026-11-01T00:00:00Z","to":"2026-12-01T00:00:00Z"})")
+      .example("As events", R"({"from":"2026-11-01T00:00:00Z","format":"cloudevents"})")
+      .handler(service, &UsageService::export_uses);
 }
 
 }  // namespace acloud::usage

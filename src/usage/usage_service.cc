@@ -1,5 +1,7 @@
 #include "usage/usage_service.h"
 
+#include "usage/sums.h"
+
 namespace acloud::usage {
 namespace {
 
@@ -7,15 +9,10 @@ using store::Rows;
 
 constexpr std::int64_t kLinesMost = 1000;
 
-// Adds up in two columns, as money is stored, without a sum that a column can't hold.
-constexpr std::string_view kModels =
-    "SELECT model, provider, COUNT(*), CAST(SUM(input_uncached) AS BIGINT), CAST(SUM(cache_read) AS BIGINT), "
-    "CAST(SUM(cache_write_5m) AS BIGINT), CAST(SUM(cache_write_1h) AS BIGINT), CAST(SUM(output) AS BIGINT), "
-    "CAST(SUM(reasoning) AS BIGINT), CAST(SUM(cost_micro) AS BIGINT), CAST(SUM(cost_rest / 1000000) AS "
-    "BIGINT), "
-    "CAST(SUM(cost_rest % 1000000) AS BIGINT), MIN(priced) "
-    "FROM usage_calls WHERE workspace = $1 AND task = $2 GROUP BY model, provider ORDER BY model, provider "
-    "LIMIT $3";
+constexpr std::int64_t kExportMost = 8 << 20;  // bytes in a JSON reply
+constexpr std::size_t kSumsOfModel = 4;
+constexpr std::chrono::days kUnlessSaid{30};
+
 constexpr std::string_view kOperations =
     "SELECT operation, CAST(SUM(calls) AS BIGINT), CAST(SUM(CASE WHEN outcome = 'ok' THEN 0 ELSE calls END) "
     "AS BIGINT) "
@@ -23,25 +20,32 @@ constexpr std::string_view kOperations =
     "$3";
 
 ModelLine model_line(const store::Row& row) {
-  using ledger::Money;
-  const Money rest =
-      Money::from_columns(0, 1'000'000) * row.integer(10) + Money::from_columns(0, 1) * row.integer(11);
+  const Sums sums = sums_at(row, kSumsOfModel);
   return {.model = row.text(0),
           .provider = row.text(1),
           .calls = row.integer(2),
-          .tokens = {.input_uncached = row.integer(3),
-                     .cache_read = row.integer(4),
-                     .cache_write_5m = row.integer(5),
-                     .cache_write_1h = row.integer(6),
-                     .output = row.integer(7),
-                     .reasoning = row.integer(8)},
-          .cost = Money::from_columns(row.integer(9), 0) + rest,
-          .priced = row.integer(12) != 0};
+          .tokens = sums.tokens,
+          .cost = sums.cost,
+          .priced = row.integer(3) != 0};
+}
+
+// Who answers for the whole cloud may name a workspace that is not their own; for everyone else it does not
+// exist.
+Result<std::string> workspace_of(const kernel::Context& context, const std::optional<std::string>& named) {
+  if (!named || *named == context.workspace()) return context.workspace();
+  if (context.caller.is_operator && context.caller.grants.empty()) return *named;
+  return fail(ErrorCode::not_found, "no workspace {}", *named);
 }
 
 Result<Receipt> read_receipt(store::Reader& reader, const std::string& workspace, const std::string& task) {
   Receipt receipt{.task = task};
-  ACLOUD_TRY(const Rows models, reader.query(kModels, {workspace, task, kLinesMost}));
+  ACLOUD_TRY(
+      const Rows models,
+      reader.query(fmt::format("SELECT model, provider, COUNT(*), MIN(priced), {} FROM usage_calls WHERE "
+                               "workspace = $1 AND task = $2 GROUP BY model, provider "
+                               "ORDER BY model, provider LIMIT $3",
+                               kSums),
+                   {workspace, task, kLinesMost}));
   for (const store::Row& row : models) {
     const ModelLine& line = receipt.models.emplace_back(model_line(row));
     receipt.tokens += line.tokens;
@@ -71,6 +75,51 @@ Task<Result<Receipt>> UsageService::receipt(kernel::Context& context, ReceiptOf 
       [workspace = context.workspace(), task = request.task](store::Reader& reader) {
         return read_receipt(reader, workspace, task);
       });
+}
+
+Task<Result<UsagePage>> UsageService::query(kernel::Context& context, QueryUsage request) {
+  using std::chrono::hours;
+  ACLOUD_CO_TRY(request.workspace, workspace_of(context, request.workspace));
+  request.to =
+      std::chrono::ceil<hours>(request.to.value_or(context.clock.now() + std::chrono::microseconds(1)));
+  request.from = std::chrono::floor<hours>(request.from.value_or(*request.to - kUnlessSaid));
+  if (*request.from >= *request.to) co_return fail(ErrorCode::invalid_argument, "from: must be before `to`");
+  co_return co_await context.read([request, currency = currency_](store::Reader& reader) {
+    return usage::query(reader, request, currency);
+  });
+}
+
+Task<Result<Statement>> UsageService::statement(kernel::Context& context, StatementOf request) {
+  ACLOUD_CO_TRY(request.workspace, workspace_of(context, request.workspace));
+  co_return co_await context.read(
+      [request, now = context.clock.now(), currency = currency_](store::Reader& reader) {
+        return usage::statement(reader, request, now, currency);
+      });
+}
+
+Task<Result<Exported>> UsageService::export_uses(kernel::Context& context, ExportUsage request) {
+  ACLOUD_CO_TRY(std::string workspace, workspace_of(context, request.workspace));
+  net::Body body(
+      std::make_unique<UseStream>(database_, UseStream::What{.workspace = std::move(workspace),
+                                                             .from = request.from,
+                                                             .to = request.to.value_or(context.clock.now()),
+                                                             .format = request.format,
+                                                             .currency = currency_}));
+  if (context.wants_bytes()) {
+    context.reply_with_bytes(std::move(body),
+                             {{"content-type", std::string(content_type_of(request.format))}});
+    co_return Exported();
+  }
+  auto content = co_await body.read_all(kExportMost);
+  if (!content && content.error().code() == ErrorCode::too_large) {
+    co_return fail(
+        ErrorCode::too_large,
+        "there are too many uses for a JSON reply, which has {} bytes at most; ask for a shorter time, or "
+        "with Accept: application/octet-stream",
+        kExportMost);
+  }
+  if (!content) co_return std::unexpected(std::move(content).error());
+  co_return Exported{*std::move(content)};
 }
 
 }  // namespace acloud::usage

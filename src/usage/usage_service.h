@@ -2,7 +2,9 @@
 #pragma once
 
 #include "kernel/call.h"
-#include "ledger/money.h"
+#include "usage/query.h"
+#include "usage/statement.h"
+#include "usage/uses.h"
 
 namespace acloud::usage {
 
@@ -53,9 +55,21 @@ struct Receipt {
 
 class UsageService {
  public:
+  // `currency`: of the operator's prices. REQUIRES: `database` outlives what is exported.
+  UsageService(store::Database& database, std::string currency)
+      : database_(database), currency_(std::move(currency)) {}
   static std::vector<store::Migration> migrations();
   // Errors: not_found: nothing is known of such a task.
   Task<Result<Receipt>> receipt(kernel::Context& context, ReceiptOf request);
+  // Errors of these: not_found: a workspace that the caller may not name. Of query(): as usage::query.
+  Task<Result<UsagePage>> query(kernel::Context& context, QueryUsage request);
+  Task<Result<Statement>> statement(kernel::Context& context, StatementOf request);
+  // Errors: too_large as JSON.
+  Task<Result<Exported>> export_uses(kernel::Context& context, ExportUsage request);
+
+ private:
+  store::Database& database_;
+  std::string currency_;
 };
 
 }  // namespace acloud::usage

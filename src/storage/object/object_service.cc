@@ -352,17 +352,19 @@ Task<Result<DeletedObject>> ObjectService::remove(Context& context, DeleteObject
 
 namespace {
 
-Task<Result<bool>> is_named(store::Database& database, std::string digest) {
-  auto rows = co_await database.query("SELECT 1 FROM objects WHERE blob = $1 LIMIT 1", {std::move(digest)});
+Task<Result<bool>> is_named(store::Database& database, std::string digest, ObjectService::Named elsewhere) {
+  auto rows = co_await database.query("SELECT 1 FROM objects WHERE blob = $1 LIMIT 1", {digest});
   if (!rows) co_return std::unexpected(std::move(rows).error());
-  co_return !rows->empty();
+  if (!rows->empty()) co_return true;
+  co_return co_await elsewhere(digest);
 }
 
 }  // namespace
 
-Task<Result<std::uint64_t>> ObjectService::sweep(std::chrono::seconds grace) {
-  co_return co_await blobs_.sweep(grace,
-                                  [this](const std::string& digest) { return is_named(database_, digest); });
+Task<Result<std::uint64_t>> ObjectService::sweep(std::chrono::seconds grace, Named named_elsewhere) {
+  co_return co_await blobs_.sweep(grace, [this, &named_elsewhere](const std::string& digest) {
+    return is_named(database_, digest, named_elsewhere);
+  });
 }
 
 }  // namespace acloud::storage

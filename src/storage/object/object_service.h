@@ -37,8 +37,10 @@ class ObjectService {
   Task<Result<ObjectList>> list(kernel::Context& context, ListObjects request);
   Task<Result<DeletedObject>> remove(kernel::Context& context, DeleteObject request);
 
-  // Removes blobs without a row that are older than `grace`. How many went.
-  Task<Result<std::uint64_t>> sweep(std::chrono::seconds grace);
+  // Removes blobs that are older than `grace`, have no row, and are `named_elsewhere` by nobody. How many
+  // went.
+  using Named = std::function<Task<Result<bool>>(const std::string& digest)>;
+  Task<Result<std::uint64_t>> sweep(std::chrono::seconds grace, Named named_elsewhere);
 
  private:
   store::Database& database_;

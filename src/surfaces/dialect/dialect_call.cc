@@ -64,7 +64,7 @@ Task<Result<kernel::Payload>> DialectCalls::payload_of(net::Request& request, Ki
     if (const auto value = request.headers.get(name))
       payload.headers.add(std::string(name), std::string(*value));
   }
-  net::ReplayBody::Options options{.at_most = kLargestBody, .folder = parts_.folder, .files = &parts_.files};
+  net::ReplayBody::Options options = keeping(kLargestBody);
   JsonOutline& outline = payload.outline;
   ACLOUD_CO_TRY(payload.body, co_await net::ReplayBody::take(
                                   request.body, std::move(options),
@@ -98,7 +98,7 @@ Task<net::Response> DialectCalls::run(net::Request& request, Kind kind, const Di
   Out& out = running.out;
   auto reply = co_await execute(request, kind, running);
   if (!reply) {
-    net::Response refused = refuse(reply.error(), style, request_id, kind);
+    net::Response refused = refuse(reply.error(), style, request_id, kind.operation);
     // A body of known form that breaks off in the middle is left broken, so that it is not taken for whole.
     if (out.begun() && out.is_events()) {
       (void)co_await out.finish(style.stream_error(reply.error(), request_id));
@@ -118,7 +118,7 @@ Task<net::Response> DialectCalls::run(net::Request& request, Kind kind, const Di
 }
 
 net::Response DialectCalls::refuse(const Error& error, const DialectStyle& style,
-                                   const std::string& request_id, Kind kind) const {
+                                   const std::string& request_id, std::string_view operation) const {
   net::Response response = style.error(error, request_id);
   style.stamp(response.headers, request_id);
   if (error.retry_after()) {
@@ -131,7 +131,7 @@ net::Response DialectCalls::refuse(const Error& error, const DialectStyle& style
   if (ours || log::enabled(log::Level::debug)) {
     log::write(ours ? log::Level::error : log::Level::debug, "request",
                {{"request_id", request_id},
-                {"operation", kind.operation},
+                {"operation", operation},
                 {"status", response.status},
                 {"error", error.message()}});
   }
@@ -139,13 +139,35 @@ net::Response DialectCalls::refuse(const Error& error, const DialectStyle& style
 }
 
 Task<Result<Json>> DialectCalls::call(net::Request& request, std::string operation, Json arguments) {
-  ACLOUD_CO_TRY(const kernel::Caller caller, co_await parts_.path.identify(presented_key(request.headers)));
-  kernel::Call call{.request_id = new_request_id(), .operation = std::move(operation)};
-  call.arguments = std::move(arguments);
-  kernel::Gate gate;
-  ACLOUD_CO_TRY(const kernel::Reply reply, co_await parts_.path.execute(caller, call, gate));
-  ACLOUD_CO_CHECK(co_await gate.wait());
+  ACLOUD_CO_TRY(const kernel::Caller caller, co_await identify(request));
+  ACLOUD_CO_TRY(const kernel::Reply reply, co_await make(caller, {.request_id = new_request_id(),
+                                                                  .operation = std::move(operation),
+                                                                  .arguments = std::move(arguments)}));
   co_return parse_json(reply.json);
+}
+
+Task<Result<kernel::Caller>> DialectCalls::identify(const net::Request& request) {
+  co_return co_await parts_.path.identify(presented_key(request.headers));
+}
+
+Task<Result<kernel::Reply>> DialectCalls::make(const kernel::Caller& caller, Made made) {
+  kernel::Call call{.request_id = std::move(made.request_id), .operation = std::move(made.operation)};
+  call.arguments = std::move(made.arguments);
+  call.body = made.body;
+  call.wants_bytes = made.wants_bytes;
+  call.idempotency_key = std::move(made.idempotency_key);
+  kernel::Gate gate;
+  ACLOUD_CO_TRY(kernel::Reply reply, co_await parts_.path.execute(caller, call, gate));
+  ACLOUD_CO_CHECK(co_await gate.wait());
+  co_return reply;
+}
+
+net::ReplayBody::Options DialectCalls::keeping(std::uint64_t most) const {
+  return {.at_most = most, .folder = parts_.folder, .files = &parts_.files};
+}
+
+Task<Result<net::ReplayBody>> DialectCalls::keep(net::Body& body, std::uint64_t most) {
+  return net::ReplayBody::take(body, keeping(most), [](std::string_view) { return Result<>(); });
 }
 
 }  // namespace acloud::surfaces

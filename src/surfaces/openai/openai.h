@@ -1,27 +1,16 @@
 // The OpenAI dialect: what clients of api.openai.com and all that imitate it ask under /v1.
 #pragma once
 
-#include "surfaces/dialect/dialect_call.h"
+#include "surfaces/openai/batches.h"
+#include "surfaces/openai/files.h"
+#include "surfaces/openai/style.h"
 
 namespace acloud::surfaces {
 
-// {"error":{"message","type","param","code"}}, x-request-id.
-class OpenAiStyle : public DialectStyle {
- public:
-  net::Response error(const Error& error, const std::string& request_id) const override;
-  std::string stream_error(const Error& error, const std::string& request_id) const override;
-  void stamp(net::Headers& headers, const std::string& request_id) const override;
-};
-
-// Of a stream of Responses, whose events have names.
-class ResponsesStyle final : public OpenAiStyle {
- public:
-  std::string stream_error(const Error& error, const std::string& request_id) const override;
-};
-
 class OpenAi {
  public:
-  explicit OpenAi(DialectCalls& calls) : calls_(calls) {}
+  // `largest_file` bytes can be uploaded as one.
+  OpenAi(DialectCalls& calls, std::uint64_t largest_file) : calls_(calls), files_(calls, largest_file) {}
   // REQUIRES: the path begins with /v1/.
   Task<net::Response> handle(net::Request& request);
 
@@ -32,6 +21,8 @@ class OpenAi {
   DialectCalls& calls_;
   OpenAiStyle style_;
   ResponsesStyle responses_style_;
+  OpenAiFiles files_;
+  OpenAiBatches batches_{calls_};
 };
 
 }  // namespace acloud::surfaces
