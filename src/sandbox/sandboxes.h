@@ -32,7 +32,7 @@ class Sandboxes {
     std::string records;  // folder
     std::string jails;    // folder
     std::string images;   // folder
-    unsigned pool = 16;   // what jails are made of, prepared ahead for so many
+    unsigned pool = 16;   // so many jails are kept ready
     std::string runtime;  // as jail::Host::Options has it
     Outside outside;
   };

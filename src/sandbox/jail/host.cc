@@ -12,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "sandbox/jail/connection.h"
 #include "sandbox/jail/embedded_spawner.h"
@@ -27,7 +28,7 @@ using namespace std::chrono_literals;
 
 constexpr int kSocketBuffer = 4 << 20;  // some thousand requests
 constexpr int kStartPatience = 30'000;  // ms
-constexpr int kEndPatience = 2'000;     // ms
+constexpr int kEndPatience = 10'000;    // ms
 constexpr auto kBusyPause = 1ms;
 constexpr auto kCleanUp = 30s;
 
@@ -161,6 +162,7 @@ Task<Result<std::unique_ptr<Jail>>> Host::State::hear_from_new(Spec spec, Fd con
   state->id = std::move(spec.id);
   state->limits = spec.limits;
   state->first_id = reply.first.first_id;
+  state->group = std::move(reply.first.group);
   state->id_count = report.privileged ? kIdsPerJail - 1 : 1;
   state->control = std::move(control);
   state->root = std::move(reply.second[0]);
@@ -187,15 +189,26 @@ Task<Result<std::unique_ptr<Jail>>> Host::create(Spec spec, async::Deadline by) 
 }
 
 Result<std::vector<std::string>> Host::survivors() const {
-  std::vector<std::string> ids = state_->cgroups.list();
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(state_->folder + "/jails", error)) {
-    ids.push_back(entry.path().filename());
+  std::set<std::string> ids, known;
+  // Twice, since jails are made ahead, handed over and removed meanwhile: what has groups has a folder before
+  // and after.
+  const auto look = [&]() -> Result<> {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(state_->folder + "/jails", error)) {
+      known.insert(group_of(entry.path()));
+      if (!is_spare(entry.path().filename().string())) ids.insert(entry.path().filename());
+    }
+    if (error) return fail(ErrorCode::internal, "cannot list {}/jails: {}", state_->folder, error.message());
+    return {};
+  };
+  ACLOUD_CHECK(look());
+  const std::vector<std::string> groups = state_->cgroups.list();
+  ids.clear();
+  ACLOUD_CHECK(look());
+  for (const std::string& group : groups) {
+    if (!known.contains(group)) ids.insert(group);  // all that is left of some jail
   }
-  if (error) return fail(ErrorCode::internal, "cannot list {}/jails: {}", state_->folder, error.message());
-  std::ranges::sort(ids);
-  ids.erase(std::ranges::unique(ids).begin(), ids.end());
-  return ids;
+  return std::vector(ids.begin(), ids.end());
 }
 
 Task<Result<std::unique_ptr<Jail>>> Host::attach(std::string id, async::Deadline by) {
@@ -206,6 +219,7 @@ Task<Result<std::unique_ptr<Jail>>> Host::attach(std::string id, async::Deadline
   state->id = id;
   state->limits = record.limits;
   state->first_id = record.first_id;
+  state->group = record.group;
   state->id_count = state_->report.privileged ? kIdsPerJail - 1 : 1;
   // Without root's rights this fails, and init hands it over; with them it has to do for a frozen one.
   state->root =
@@ -217,7 +231,7 @@ Task<Result<std::unique_ptr<Jail>>> Host::attach(std::string id, async::Deadline
   state->closer = state_->closer;
   state->list_pending = true;
   Result<> answered = send(state->control.get(), encode(Attach{}));
-  const Result<bool> frozen = state->cgroups.is_frozen(id);
+  const Result<bool> frozen = state->cgroups.is_frozen(record.group);
   if (answered && !(frozen && *frozen)) {
     answered = co_await async::with_deadline(by, "listing a jail's programs", state->receive_list());
   }

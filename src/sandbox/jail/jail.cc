@@ -68,6 +68,12 @@ Result<Pipes> make_pipes() {
 Jail::Jail(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Jail::~Jail() = default;
 
+Jail::State::~State() {
+  if (!spawner || !root || !written) return;
+  const std::array fds{root.get(), written.get()};
+  spawner->tell(encode(Release{id, group}), fds);
+}
+
 const std::string& Jail::id() const { return state_->id; }
 const Limits& Jail::limits() const { return state_->limits; }
 int Jail::root() const { return state_->root.get(); }
@@ -191,7 +197,7 @@ Task<Result<>> Jail::set_limits(const Limits& limits, async::Deadline by) {
 
 Result<Stats> Jail::stats() const {
   Stats stats;
-  state_->cgroups.read_stats(state_->id, stats);
+  state_->cgroups.read_stats(state_->group, stats);
   struct statfs disk{};
   if (::fstatfs(state_->root.get(), &disk) != 0)
     return fail(ErrorCode::unavailable, "jail {} has gone", state_->id);

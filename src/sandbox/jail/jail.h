@@ -120,7 +120,7 @@ class Host {
  public:
   struct Options {
     std::string folder;     // for the jails' sockets and disks; made where missing. One Host at a time
-    unsigned prepared = 8;  // disks, network and user namespaces kept ready, about 0.4 MiB each
+    unsigned prepared = 8;  // jails of the usual kind kept ready, about 0.4 MiB each
     bool as_root =
         true;  // false: root's privileges are given up: jails are made as nobody, who gets the folder
     std::string
@@ -145,7 +145,8 @@ class Host {
   // after thaw(). Errors: not_found (there is none, or it has died: destroy it).
   Task<Result<std::unique_ptr<Jail>>> attach(std::string id, async::Deadline by);
 
-  // Kills whatever runs in it and removes all that it was made of, whatever state it is in. Succeeds where
+  // Kills whatever runs in it and removes all that it was made of, whatever state it is in; what has no name
+  // (mounts, its disk) is freed a moment after the return. Succeeds where
   // there is no such jail. Errors: unavailable, deadline_exceeded: try again.
   Task<Result<>> destroy(std::string id, async::Deadline by);
 

@@ -71,6 +71,17 @@ void visit(Archive& archive, Create& value) {
   archive(value.spec);
 }
 
+// [a jail's root folder, its upper folder]: the server lets go of them. Whoever does so last frees the jail's
+// disk, which takes long.
+struct Release {
+  static constexpr char kKind = 'U';
+  std::string id, group;
+};
+template <class Archive>
+void visit(Archive& archive, Release& value) {
+  archive(value.id, value.group);
+}
+
 // [reply]: answered by Done or Failure.
 struct Order {
   static constexpr char kKind = 'O';
@@ -99,6 +110,40 @@ void visit(Archive& archive, Failure& value) {
   archive(value.code, value.message);
 }
 
+// --- Between the spawner and its makers -----------------------------------------------------------------
+
+// Prepares what the jail of the next Make is made of. Not answered.
+struct Stock {
+  static constexpr char kKind = 'Q';
+  std::uint32_t slot = 0;
+};
+template <class Archive>
+void visit(Archive& archive, Stock& value) {
+  archive(value.slot);
+}
+
+// [the jail's control socket]: answered by Made or Failure, after which nothing of it is left.
+struct Make {
+  static constexpr char kKind = 'M';
+  Spec spec;
+  std::string name;   // of its folder
+  std::string group;  // of its cgroups
+};
+template <class Archive>
+void visit(Archive& archive, Make& value) {
+  archive(value.spec, value.name, value.group);
+}
+
+// Init is on its way. [its pidfd, a pipe that brings "ok" or a Failure]
+struct Made {
+  static constexpr char kKind = 'N';
+  std::int32_t pid = 0;
+};
+template <class Archive>
+void visit(Archive& archive, Made& value) {
+  archive(value.pid);
+}
+
 // --- From the spawner to the init of a container --------------------------------------------------------
 
 // [the jail's control socket, init's listening socket, the upper folder, the jail's folder of cgroup v2 where
@@ -108,26 +153,29 @@ struct Begin {
   Limits limits;
   std::chrono::seconds orphan_grace{};
   std::uint32_t first_id = 0;
+  std::string group;  // the jail's cgroups
   bool landlock = false;
   std::vector<std::string> filters;  // for init and all that it starts: sock_filters as bytes
   std::string program_filter;        // for each program besides
 };
 template <class Archive>
 void visit(Archive& archive, Begin& value) {
-  archive(value.limits, value.orphan_grace, value.first_id, value.landlock, value.filters,
+  archive(value.limits, value.orphan_grace, value.first_id, value.group, value.landlock, value.filters,
           value.program_filter);
 }
 
 // --- Between server and init ------------------------------------------------------------------------
 
-// From init when the jail is made. [root folder, pidfd of init, upper folder]
+// From init when the jail is made, or from the spawner when one made ahead is handed over. [root folder,
+// pidfd of init, upper folder]
 struct Hello {
   static constexpr char kKind = 'H';
   std::uint32_t first_id = 0;  // the host's number for root inside
+  std::string group;           // its cgroups' name
 };
 template <class Archive>
 void visit(Archive& archive, Hello& value) {
-  archive(value.first_id);
+  archive(value.first_id, value.group);
 }
 
 // [the program's socket, its stdin, stdout, stderr, the server's ends of these]: the last six with
@@ -192,6 +240,17 @@ struct Port {
 template <class Archive>
 void visit(Archive& archive, Port& value) {
   archive(value.listen, value.number);
+}
+
+// From the spawner to the init of a jail that was made ahead: whose it is now. [its control socket]
+struct Serve {
+  static constexpr char kKind = 'V';
+  Limits limits;
+  std::chrono::seconds orphan_grace{};
+};
+template <class Archive>
+void visit(Archive& archive, Serve& value) {
+  archive(value.limits, value.orphan_grace);
 }
 
 // New limits for the programs that are started from now on.

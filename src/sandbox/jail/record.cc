@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "sandbox/jail/kernel/syscalls.h"
@@ -33,10 +34,12 @@ Result<> write_record(const std::string& folder, const Record& record) {
                          {"memory_bytes", limits.memory_bytes}, {"cpus", limits.cpus},
                          {"cpu_weight", limits.cpu_weight},     {"processes", limits.processes},
                          {"open_files", limits.open_files},     {"disk_bytes", limits.disk_bytes},
-                         {"disk_inodes", limits.disk_inodes}};
-  ACLOUD_TRY(const Fd file, open_file(AT_FDCWD, folder + "/record", O_WRONLY | O_CREAT | O_TRUNC, 0600));
+                         {"disk_inodes", limits.disk_inodes},   {"group", record.group}};
+  const std::string path = folder + "/record", draft = folder + "/record.new";
+  ACLOUD_TRY(const Fd file, open_file(AT_FDCWD, draft, O_WRONLY | O_CREAT | O_TRUNC, 0600));
   const std::string text = document.dump();
-  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      ::rename(draft.c_str(), path.c_str()) != 0) {
     return fail_errno(errno, "cannot write a jail's record");
   }
   return {};
@@ -59,7 +62,15 @@ Result<Record> read_record(const std::string& folder) {
       !number("disk_inodes", limits.disk_inodes)) {
     return fail(ErrorCode::internal, "{}/record is no record of a jail", folder);
   }
+  // Earlier spawners called the groups as the jail.
+  record.group = document.value("group", std::filesystem::path(folder).filename().string());
   return record;
+}
+
+std::string group_of(const std::string& folder) {
+  if (const Result<Record> record = read_record(folder)) return record->group;
+  const std::string name = std::filesystem::path(folder).filename();
+  return is_spare(name) ? name.substr(1) : name;
 }
 
 std::string cgroup_name(const std::string& folder) {

@@ -16,12 +16,19 @@ struct Record {
   std::uint32_t first_id = 0;  // the host's number for root inside
   std::uint32_t slot = 0;
   Limits limits;
+  std::string group;  // its cgroups' name
 };
 
-// Not synced: a jail doesn't outlive its machine.
+// Not synced: a jail doesn't outlive its machine. Written whole or not at all.
 Result<> write_record(const std::string& folder, const Record& record);
 // Errors: not_found; internal (not a record).
 Result<Record> read_record(const std::string& folder);
+
+// Jails that are made ahead lie beside the others, in folders whose names are no ids: a dot and the group.
+inline std::string spare_name(const std::string& group) { return "." + group; }
+inline bool is_spare(std::string_view name) { return name.starts_with('.'); }
+// The name of the cgroups of what lies in `folder`, where a record may be missing.
+std::string group_of(const std::string& folder);
 
 // Of the parent of all cgroups of the jails in `folder`, a canonical path.
 std::string cgroup_name(const std::string& folder);

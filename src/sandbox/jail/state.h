@@ -27,6 +27,8 @@ class SpawnerLink {
   // Sends a request that is answered on the socket that this gives, waiting while the spawner is busy.
   // Errors: unavailable (it is gone), deadline_exceeded, cancelled.
   Task<Result<Fd>> ask(std::string bytes, async::Deadline by) const;
+  // Hands over descriptors, at once or not at all.
+  void tell(std::string_view bytes, std::span<const int> fds) const { (void)send(socket_.get(), bytes, fds); }
   // Ends the spawner, whoever else still shares the socket.
   void shut_down() const;
   // One that is answered by Done.
@@ -44,6 +46,7 @@ struct Jail::State {
   }
 
   std::string id;
+  std::string group;  // its cgroups' name
   Limits limits;
   std::uint32_t first_id = 0;
   std::uint32_t id_count = 1;  // how many users there are inside
@@ -53,6 +56,9 @@ struct Jail::State {
   std::shared_ptr<Closer> closer;              // likewise
   bool list_pending = false;                   // attached while frozen: init has yet to name its programs
   std::vector<std::unique_ptr<Process>> kept;
+
+  // Lets the spawner free what may be the last of the jail's disk.
+  ~State();
 
   // Receives the programs that an earlier server has left.
   Task<Result<>> receive_list();

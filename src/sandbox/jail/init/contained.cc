@@ -73,7 +73,7 @@ int run_contained_init() {
     if (parts->cgroup) kept.push_back(parts->cgroup->get());
     ready = close_all_but(std::move(kept));
   }
-  if (ready) ready = say_hello(*parts, begin->first_id);
+  if (ready) ready = say_hello(*parts, {begin->first_id, begin->group});
   (void)send(setup.get(), ready ? encode(Done{}) : encode_error(ready.error()));
   if (!ready) return 1;
   ::close(setup.get());

@@ -123,10 +123,20 @@ class Init {
       }
       if (!*message) return;
       if ((*message)->kind() == Execute::kKind) execute(**message);
+      if ((*message)->kind() == Serve::kKind) serve(**message);
       if ((*message)->kind() == Port::kKind) open_port(**message);
       if (const auto adjust = decode<Adjust>((*message)->bytes)) parts_.limits = adjust->limits;
       if ((*message)->kind() == Attach::kKind) tell_programs(found->second.get());
     }
+  }
+
+  // Taken over from the spawner, who made the jail ahead.
+  void serve(Received& message) {
+    const std::optional<Serve> order = decode<Serve>(message.bytes);
+    if (!order || message.fds.size() != 1) return;
+    parts_.limits = order->limits;
+    parts_.orphan_grace = order->orphan_grace;
+    add_control(std::move(message.fds[0]));
   }
 
   // --- starting a program ---
@@ -400,12 +410,12 @@ Result<> close_all_but(std::vector<int> kept) {
   return {};
 }
 
-Result<> say_hello(const InitParts& init, std::uint32_t first) {
+Result<> say_hello(const InitParts& init, const Hello& hello) {
   ACLOUD_TRY(const Fd root, open_file(AT_FDCWD, "/", O_PATH | O_DIRECTORY));
   const Fd self(open_pidfd(::getpid()));
   if (!self) return fail_errno(errno, "cannot open init");
   const std::array fds{root.get(), self.get(), init.written.get()};
-  return send(init.control.get(), encode(Hello{first}), fds);
+  return send(init.control.get(), encode(hello), fds);
 }
 
 void run_init(InitParts parts) { Init(std::move(parts)).run(); }

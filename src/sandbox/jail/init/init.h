@@ -5,6 +5,8 @@
 // theirs, not dumpable, and process 1, which gets no signal from inside. It holds no capability, so what it
 // may do to them comes from one fact alone: that its user owns their user namespace.
 //
+// Made ahead, it has the spawner for its server, and no grace: it ends with him, until he says whom to serve.
+//
 // One thread, one epoll loop, nothing that blocks. It ends, and the kernel ends the jail with it, when no
 // server has been connected for `orphan_grace`.
 #pragma once
@@ -17,6 +19,7 @@
 #include "base/error.h"
 #include "sandbox/jail/fd.h"
 #include "sandbox/jail/kernel/seccomp.h"
+#include "sandbox/jail/protocol.h"
 #include "sandbox/jail/spec.h"
 
 namespace acloud::sandbox::jail {
@@ -36,8 +39,8 @@ struct InitParts {
 
 // Closes every descriptor but these, and lets go of the streams.
 Result<> close_all_but(std::vector<int> kept);
-// Tells the server that the jail is there. `first`: the host's number for root inside.
-Result<> say_hello(const InitParts& parts, std::uint32_t first);
+// Tells the server that the jail is there.
+Result<> say_hello(const InitParts& parts, const Hello& hello);
 // Serves until the end of the jail.
 [[noreturn]] void run_init(InitParts parts);
 

@@ -48,6 +48,7 @@ void hide_unified() {
 struct Running {
   const Common& common;
   const Spec& spec;
+  std::string group;  // its cgroups' name
   const ContainerPlace& place;
   std::string log() const { return place.folder + "/runtime.log"; }
 };
@@ -57,7 +58,7 @@ Result<> become_runtime(const Running& running, std::vector<std::string> argumen
                         const std::optional<Fd>& group, bool joins) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (joins) {
-    ACLOUD_CHECK(running.common.cgroups.enter_v1(running.spec.id));
+    ACLOUD_CHECK(running.common.cgroups.enter_v1(running.group));
     if (group) ACLOUD_CHECK(write_file(group->get(), "cgroup.procs", "0"));
   }
   if (::unshare(CLONE_NEWNS) != 0) return fail_errno(errno, "cannot make a mount namespace");
@@ -100,7 +101,7 @@ Result<> run_runtime(const Running& running, std::vector<std::string> command, i
   arguments.emplace_back(kContainer);
   std::optional<Fd> group;
   if (joins) {
-    ACLOUD_TRY(group, running.common.cgroups.open_unified(running.spec.id));
+    ACLOUD_TRY(group, running.common.cgroups.open_unified(running.group));
   }
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno(errno, "cannot start the runtime");
@@ -146,12 +147,13 @@ Result<> send_begin(const Running& running, Parts& parts, const Fd& written, int
   Begin begin{.limits = running.spec.limits,
               .orphan_grace = running.spec.orphan_grace,
               .first_id = first_id(common, parts.users),
+              .group = running.group,
               .landlock = common.landlock,
               .filters = {},
               .program_filter = as_bytes(common.filters.program)};
   for (const Filter& filter : common.filters.jail) begin.filters.push_back(as_bytes(filter));
   std::vector<int> fds{parts.control.get(), parts.listener.get(), written.get()};
-  ACLOUD_TRY(const std::optional<Fd> group, common.cgroups.open_unified(running.spec.id));
+  ACLOUD_TRY(const std::optional<Fd> group, common.cgroups.open_unified(running.group));
   if (group) fds.push_back(group->get());
   ACLOUD_CHECK(send(to, encode(begin), fds));
   // Only init has them from now on, so that their other ends see it go.
@@ -191,7 +193,7 @@ Result<> make(const Running& running, Parts& parts) {
       run_runtime(running, {"create", "--bundle", running.place.folder}, sockets.second.get(), true));
   sockets.second.reset();
   // Only now: making it takes more of both than some jails may have.
-  ACLOUD_CHECK(common.cgroups.set_limits(running.spec.id, running.spec.limits));
+  ACLOUD_CHECK(common.cgroups.set_limits(running.group, running.spec.limits));
   ACLOUD_CHECK(run_runtime(running, {"start"}, -1, false));
   return await_init(*common.runtime, sockets.first.get());
 }
@@ -213,7 +215,7 @@ Result<> install_init(const std::string& folder) {
 
 void build_container(const Common& common, const Spec& spec, const ContainerPlace& place, Parts parts,
                      Fd verdict) {
-  const Result<> made = make({common, spec, place}, parts);
+  const Result<> made = make({common, spec, parts.group, place}, parts);
   const std::string word = made ? "ok" : encode_error(made.error());
   ::_exit(::write(verdict.get(), word.data(), word.size()) < 0 || !made ? 1 : 0);
 }

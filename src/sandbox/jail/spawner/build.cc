@@ -24,7 +24,7 @@ constexpr int kBacklog = 16;
 
 Result<> enter_namespaces(const Common& common, const Spec& spec, const Parts& parts) {
   // Only now that we are in our cgroups: they become the roots of the cgroup namespace.
-  ACLOUD_CHECK(common.cgroups.enter_v1(spec.id));
+  ACLOUD_CHECK(common.cgroups.enter_v1(parts.group));
   if (::unshare(CLONE_NEWCGROUP) != 0) return fail_errno(errno, "cannot make a cgroup namespace");
   if (::setns(parts.network_namespace.get(), CLONE_NEWNET) != 0)
     return fail_errno(errno, "cannot enter the network");
@@ -60,7 +60,7 @@ Result<InitParts> make(const Common& common, const Spec& spec, Parts& parts) {
   ::setsid();
   ACLOUD_CHECK(enter_namespaces(common, spec, parts));
   InitParts init;
-  ACLOUD_TRY(init.cgroup, common.cgroups.open_unified(spec.id));
+  ACLOUD_TRY(init.cgroup, common.cgroups.open_unified(parts.group));
   ACLOUD_TRY(Entered entered,
              enter_root(common.workshop, spec, {parts.disk.get(), parts.user_namespace.get(), parts.users}));
   init.proc = std::move(entered.proc);
@@ -88,9 +88,11 @@ void build_jail(const Common& common, const Spec& spec, Parts parts, Fd verdict)
     if (init->cgroup) kept.push_back(init->cgroup->get());
     ready = close_all_but(std::move(kept));
   }
-  if (ready) ready = say_hello(*init, first_id(common, parts.users));
+  if (ready) ready = say_hello(*init, {first_id(common, parts.users), parts.group});
   const std::string word = ready ? "ok" : encode_error(ready.error());
-  if (::write(verdict.get(), word.data(), word.size()) < 0 || !ready) ::_exit(1);
+  // The server knows of us by now: a spawner that has just died changes nothing.
+  (void)!::write(verdict.get(), word.data(), word.size());
+  if (!ready) ::_exit(1);
   verdict.reset();
   // Closed above by number: their owners must not close whatever has those numbers by now.
   (void)parts.disk.release();

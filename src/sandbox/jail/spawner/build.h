@@ -31,6 +31,7 @@ inline std::uint32_t first_id(const Common& common, const Users& users) {
 // What one jail is made of.
 struct Parts {
   Users users;
+  std::string group;  // its cgroups' name
   Fd user_namespace, network_namespace, disk;
   Fd listener;  // bound, not listening: whoever listens is whom the kernel names to those who connect
   Fd control;

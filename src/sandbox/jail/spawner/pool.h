@@ -1,4 +1,4 @@
-// How many jails' parts are kept ready: a pure decision from what was taken lately. Those who make many
+// How many jails are kept ready: a pure decision from what was taken lately. Those who make many
 // sandboxes at once soon do so again, so as many are ready for the next burst as the last one took; what
 // nobody takes is given back.
 #pragma once
@@ -21,7 +21,7 @@ struct Demand {
   Instant at{};  // when `taken` was that
 };
 constexpr std::chrono::seconds kPoolMemory{5};
-// Of the usual limits each takes about 0.4 MiB and three descriptors.
+// Each takes about 0.4 MiB and five descriptors.
 constexpr std::size_t kPoolMost = 128;
 
 // After one more was taken. REQUIRES here and below: now >= demand.at.

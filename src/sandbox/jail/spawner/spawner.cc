@@ -14,7 +14,6 @@
 #include <filesystem>
 
 #include "sandbox/jail/kernel/syscalls.h"
-#include "sandbox/jail/oci/container.h"
 #include "sandbox/jail/record.h"
 
 namespace acloud::sandbox::jail {
@@ -23,7 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-constexpr auto kPatience = 30s;          // for what should take a millisecond
+constexpr auto kWindUp = 8s;             // for the end of all spare jails
 constexpr timespec kMoment{0, 500'000};  // how long others may be kept waiting for one to freeze
 
 void answer(const Fd& reply, const Result<>& result) {
@@ -40,36 +39,60 @@ bool has_ended(const Fd& init) {
 void Spawner::run() {
   watch(server_.get());
   std::array<epoll_event, 64> events{};
-  while (!server_gone_) {
+  std::optional<Clock::time_point> end;
+  while (!server_gone_ || (!jails_are_idle() && Clock::now() < *end)) {
     const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), patience());
-    for (int i = 0; i < count; ++i) {
-      // Keys are descriptors: what they were about is looked up, since an earlier event may have closed it.
-      const int fd = events[static_cast<std::size_t>(i)].data.fd;
-      if (fd == server_.get()) {
-        serve();
-        continue;
-      }
-      const auto found = std::ranges::find_if(jails_, [&](const auto& entry) {
-        return entry.second.init.get() == fd || entry.second.verdict.get() == fd;
-      });
-      if (found == jails_.end()) continue;
-      const std::string id = found->first;
-      found->second.init.get() == fd ? init_ended(id) : hear_verdict(id);
-    }
+    for (int i = 0; i < count; ++i) hear(events[static_cast<std::size_t>(i)].data.fd);
     std::erase_if(work_, [&](Work& work) { return advance(work); });
-    if (common_.runtime) reap_orphans();
-    if (count == 0) tend_pool();
+    std::erase_if(helpers_, [](const Helper& helper) { return !helper.socket; });
+    order_waiting();
+    if (common_.runtime || orphans_) reap_orphans();
+    if (count == 0 || server_gone_) tend_pool();
+    if (!server_gone_ || end) continue;
+    wind_up();
+    end = Clock::now() + kWindUp;
   }
   // Still under the folder's lock: the next spawner's groups are not taken away.
   common_.cgroups.remove_parents();
 }
 
-// Inits of containers, whose parent was the runtime. Builders are left to those who await them.
+// Keys are descriptors: what they were about is looked up, since an earlier event may have closed it.
+void Spawner::hear(int fd) {
+  if (fd == server_.get()) return serve();
+  const auto helper =
+      std::ranges::find_if(helpers_, [&](const Helper& each) { return each.socket.get() == fd; });
+  if (helper != helpers_.end()) return hear_helper(*helper);
+  const auto found = std::ranges::find_if(jails_, [&](const auto& entry) {
+    return entry.second.init.get() == fd || entry.second.verdict.get() == fd;
+  });
+  if (found == jails_.end()) return;
+  const std::string name = found->first;
+  found->second.init.get() == fd ? init_ended(name) : hear_verdict(name);
+}
+
+// Nobody will take what is spare or was waited for.
+void Spawner::wind_up() {
+  unwatch(server_);
+  for (const Waiting& waiting : std::exchange(waiting_, {})) jails_.erase(waiting.spec.id);
+  pool_ = {};
+}
+
+// Nothing is left that only we would clear away.
+bool Spawner::jails_are_idle() const {
+  return work_.empty() && std::ranges::none_of(jails_, [](const auto& entry) {
+           return is_spare(entry.first) || entry.second.making || entry.second.verdict;
+         });
+}
+
+// Inits of containers, whose parent was the runtime, and those of makers that were killed. Others are left to
+// those who await them.
 void Spawner::reap_orphans() {
   siginfo_t ended{};
   while (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid > 0) {
     const pid_t pid = ended.si_pid;
-    if (std::ranges::any_of(jails_, [&](const auto& entry) { return entry.second.pid == pid; })) return;
+    if (std::ranges::any_of(jails_, [&](const auto& entry) { return entry.second.pid == pid; }) ||
+        std::ranges::any_of(helpers_, [&](const Helper& helper) { return helper.pid == pid; }))
+      return;
     ::waitpid(pid, nullptr, 0);
     ended = {};
   }
@@ -99,6 +122,7 @@ void Spawner::serve() {
     }
     if (!*message) return;
     if ((*message)->kind() == Create::kKind) create(**message);
+    if ((*message)->kind() == Release::kKind) let_go(**message);
     if ((*message)->kind() == Order::kKind) take_order(**message);
   }
 }
@@ -111,78 +135,30 @@ void Spawner::create(Received& message) {
   Fd reply = std::move(message.fds[0]);
   if (!report_.available) return answer(reply, fail(ErrorCode::precondition_failed, "{}", report_.problem));
   if (const Result<> fine = check(request->spec); !fine) return answer(reply, fine);
-  if (const Result<> begun = begin(request->spec, reply); !begun) answer(reply, begun);
+  const Spec& spec = request->spec;
+  if (jails_.contains(spec.id))
+    return answer(reply, fail(ErrorCode::conflict, "there is a jail {} already", spec.id));
+  demand_ = after_take(demand_, Clock::now());
+  if (hand_over(spec, reply)) return;
+  jails_[spec.id].making = true;
+  waiting_.push_back({spec, std::move(reply)});
 }
 
-Result<> Spawner::begin(const Spec& spec, Fd& reply) {
-  const std::string folder = jail_folder(spec.id);
-  if (::mkdir(folder.c_str(), 0700) != 0) {
-    if (errno == EEXIST) return fail(ErrorCode::conflict, "there is a jail {} already", spec.id);
-    return fail_errno(errno, fmt::format("cannot make {}", folder));
+void Spawner::let_go(Received& message) {
+  const std::optional<Release> release = decode<Release>(message.bytes);
+  if (!release || message.fds.size() != 2) return;
+  const auto found = jails_.find(release->id);
+  if (found != jails_.end() && found->second.group == release->group) {
+    // As long as we keep them, the jail's end does not wait for its disk's.
+    found->second.root = std::move(message.fds[0]);
+    found->second.written = std::move(message.fds[1]);
+  } else {
+    free_later(std::move(message.fds[0]), std::move(message.fds[1]));
   }
-  Jail jail;
-  const auto begun = [&]() -> Result<> {
-    ACLOUD_TRY(Prepared prepared, take_prepared(spec.limits));
-    jail.slot = prepared.slot;
-    Parts parts{prepared.users,
-                std::move(prepared.user_namespace),
-                std::move(prepared.network_namespace),
-                std::move(prepared.disk),
-                {},
-                {}};
-    ACLOUD_CHECK(write_record(folder, {first_id(common_, prepared.users), jail.slot, spec.limits}));
-    ACLOUD_TRY(parts.listener, bind_socket(folder));
-    Limits limits = spec.limits;
-    // A runtime takes more to make a container than some jails may have; see build_container().
-    if (common_.runtime) limits.memory_bytes = limits.processes = 0;
-    const std::uint32_t init_user = common_.runtime ? parts.users.first : parts.users.init;
-    ACLOUD_CHECK(common_.cgroups.make(spec.id, limits, init_user));
-    parts.control = Fd(::fcntl(reply.get(), F_DUPFD_CLOEXEC, 3));
-    return launch(spec, std::move(parts), jail);
-  }();
-  if (!begun) {
-    (void)common_.cgroups.remove(spec.id);
-    std::error_code error;
-    fs::remove_all(folder, error);
-    slots_.erase(jail.slot);
-    return begun;
-  }
-  jail.server = std::move(reply);
-  watch(jail.verdict.get());
-  watch(jail.init.get());
-  jails_[spec.id] = std::move(jail);
-  return {};
 }
 
-Result<> Spawner::launch(const Spec& spec, Parts parts, Jail& jail) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return fail_errno(errno, "cannot make a pipe");
-  jail.verdict = Fd(ends[0]);
-  Fd verdict(ends[1]);
-  ACLOUD_TRY(const std::optional<Fd> group, common_.cgroups.open_unified(spec.id));
-  int pidfd = -1;
-  clone_args arguments{};
-  arguments.flags = CLONE_NEWNS | CLONE_PIDFD;
-  if (!common_.runtime) arguments.flags |= CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
-  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-  arguments.exit_signal = SIGCHLD;
-  if (group && !common_.runtime) {
-    arguments.flags |= CLONE_INTO_CGROUP;
-    arguments.cgroup = static_cast<std::uint64_t>(group->get());
-  }
-  jail.pid = clone3(arguments);
-  if (jail.pid == 0 && common_.runtime) {
-    build_container(common_, spec, {fmt::format("{}/{}", folder_, kInstalledInit), jail_folder(spec.id)},
-                    std::move(parts), std::move(verdict));
-  }
-  if (jail.pid == 0) build_jail(common_, spec, std::move(parts), std::move(verdict));
-  if (jail.pid < 0) return fail_errno(errno, "cannot start a jail's init");
-  jail.init = Fd(pidfd);
-  return {};
-}
-
-void Spawner::hear_verdict(const std::string& id) {
-  Jail& jail = jails_[id];
+void Spawner::hear_verdict(const std::string& name) {
+  Jail& jail = jails_[name];
   std::array<char, 4096> text{};
   const ssize_t size = ::read(jail.verdict.get(), text.data(), text.size());
   if (size < 0 && errno == EAGAIN) return;
@@ -191,13 +167,14 @@ void Spawner::hear_verdict(const std::string& id) {
   if (jail.failure == "ok" || (jail.unwanted && jail.failure.empty())) {
     jail.failure.clear();
     jail.server.reset();
-    return;
+    return is_spare(name) ? greet_spare(name) : void();
   }
   if (jail.failure.empty()) {
     jail.failure = encode(Failure{ErrorCode::unavailable, "the jail's init was killed while it was made"});
   }
   // Nothing of it may be left when the server hears of it.
-  work_.push_back({{Order::What::destroy, id, {}}, std::move(jail.server), Clock::now() + kPatience});
+  work_.push_back({{Order::What::destroy, name, {}}, std::move(jail.server), Clock::now() + kPatience});
+  if (is_spare(name)) refill_after_ = Clock::now() + kPoolPause;
 }
 
 void Spawner::init_ended(const std::string& id) {
@@ -209,6 +186,7 @@ void Spawner::init_ended(const std::string& id) {
   jail.pid = -1;
   // That was the builder: init is found by its socket.
   if (common_.runtime) unwatch(jail.init);
+  if (is_spare(id)) give_up(id);
 }
 
 // --- orders -------------------------------------------------------------------------------------------
@@ -240,7 +218,7 @@ bool Spawner::advance(Work& work) {
       done = set_frozen(order.id, order.what == Order::What::freeze);
       break;
     case Order::What::set_limits:
-      if (const Result<> set = common_.cgroups.set_limits(order.id, order.limits); !set)
+      if (const Result<> set = common_.cgroups.set_limits(group_of(order.id), order.limits); !set)
         done = std::unexpected(set.error());
       break;
   }
@@ -258,6 +236,12 @@ bool Spawner::advance(Work& work) {
   return true;
 }
 
+std::string Spawner::group_of(const std::string& id) const {
+  if (const auto found = jails_.find(id); found != jails_.end() && !found->second.group.empty())
+    return found->second.group;
+  return jail::group_of(jail_folder(id));
+}
+
 Result<Fd> Spawner::find_init(const std::string& id) const {
   if (const auto found = jails_.find(id); found != jails_.end() && found->second.init) {
     Fd copy(::fcntl(found->second.init.get(), F_DUPFD_CLOEXEC, 3));
@@ -268,10 +252,14 @@ Result<Fd> Spawner::find_init(const std::string& id) const {
 }
 
 Result<bool> Spawner::destroy(const std::string& id) {
+  if (const auto found = jails_.find(id); found != jails_.end() && found->second.making) {
+    found->second.unwanted = true;
+    return false;
+  }
   if (const Result<Fd> init = find_init(id)) {
     signal_pidfd(init->get(), SIGKILL);
     // The freezer of v1 holds even what is being killed.
-    if (common_.cgroups.freezer() == Cgroups::Version::v1) (void)common_.cgroups.freeze(id, false);
+    if (common_.cgroups.freezer() == Cgroups::Version::v1) (void)common_.cgroups.freeze(group_of(id), false);
     if (!has_ended(*init)) return false;
   }
   return remove_traces(id);
@@ -279,14 +267,15 @@ Result<bool> Spawner::destroy(const std::string& id) {
 
 Result<bool> Spawner::remove_traces(const std::string& id) {
   // The last process of a group leaves it a moment after it has ended for others.
-  if (!common_.cgroups.remove(id)) return false;
+  if (!common_.cgroups.remove(group_of(id))) return false;
   std::error_code error;
   fs::remove_all(jail_folder(id), error);
   if (error) return fail(ErrorCode::unavailable, "cannot remove {}: {}", jail_folder(id), error.message());
   if (const auto found = jails_.find(id); found != jails_.end()) {
     if (found->second.pid > 0) ::waitpid(found->second.pid, nullptr, 0);
     if (!found->second.failure.empty()) failures_[id] = std::move(found->second.failure);
-    slots_.erase(found->second.slot);
+    if (found->second.slot) slots_.erase(*found->second.slot);
+    free_later(std::move(found->second.root), std::move(found->second.written));
     unwatch(found->second.verdict);
     unwatch(found->second.init);
     jails_.erase(found);
@@ -295,13 +284,14 @@ Result<bool> Spawner::remove_traces(const std::string& id) {
 }
 
 Result<bool> Spawner::set_frozen(const std::string& id, bool frozen) {
-  ACLOUD_CHECK(common_.cgroups.freeze(id, frozen));
-  ACLOUD_TRY(bool is, common_.cgroups.is_frozen(id));
+  const std::string group = group_of(id);
+  ACLOUD_CHECK(common_.cgroups.freeze(group, frozen));
+  ACLOUD_TRY(bool is, common_.cgroups.is_frozen(group));
   if (is != frozen && common_.cgroups.freezer() == Cgroups::Version::v2) {
-    ACLOUD_TRY(const Fd events, common_.cgroups.open_events(id));
+    ACLOUD_TRY(const Fd events, common_.cgroups.open_events(group));
     pollfd change{events.get(), POLLPRI, 0};
     ::ppoll(&change, 1, &kMoment, nullptr);
-    ACLOUD_TRY(is, common_.cgroups.is_frozen(id));
+    ACLOUD_TRY(is, common_.cgroups.is_frozen(group));
   }
   return is == frozen;
 }

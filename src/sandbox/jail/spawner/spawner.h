@@ -1,6 +1,9 @@
 // Makes and destroys jails on the server's orders, and holds whatever privileges that takes. One thread, one
 // epoll loop; whatever could take long (processes that freeze or die, groups that empty) is waited for
-// there, never in place. Ends with the server's end of its socket.
+// there, never in place, and makers (maker.h) do what the kernel takes long for. Ends with the server's end
+// of its socket, when its spare jails are gone.
+//
+// Spare jails are whole ones of the usual kind, made ahead: their init serves nobody yet.
 //
 // Its own state can be lost at any moment: a jail's folder (with its record and init's socket) and its
 // cgroups are found by name, everything else goes with init.
@@ -35,20 +38,37 @@ class Spawner {
  private:
   using Clock = std::chrono::steady_clock;
 
-  struct Prepared {
-    std::uint32_t slot = 0;
-    Users users;
-    Fd user_namespace, network_namespace, disk;
-  };
   struct Jail {
     Fd init;         // pidfd
     pid_t pid = -1;  // where init is our child
-    std::uint32_t slot = 0;
-    Fd verdict;  // while it is being made
-    Fd server;   // to be told if that fails
+    std::string group;
+    std::optional<std::uint32_t> slot;
+    bool making = false;  // a maker is at it, and nothing is known of it yet
+    Fd verdict;           // until init has said that it is there
+    Fd server;            // to be told if that fails
     std::string failure;
     bool unwanted = false;  // an order to destroy it has come: that it dies is no failure
+    Fd control;             // of a spare one, which takes us for its server
+    std::optional<Hello> hello;
+    Fd root, written;  // of a spare one; later what the server has let go of
   };
+  // One that no spare one fits, until a maker is free.
+  struct Waiting {
+    Spec spec;
+    Fd reply;
+  };
+  // A process of maker.h.
+  struct Helper {
+    enum class Task { make, free } task = Task::make;
+    pid_t pid = -1;
+    Fd socket;                          // empty once it is lost
+    std::optional<std::uint32_t> slot;  // of what it has in stock
+    std::deque<std::string> making;     // names of jails, in the order of its answers
+    std::size_t freed = 0;
+  };
+  static constexpr std::chrono::seconds kPoolPause{
+      1};  // after a failure, and between looks at what is wanted
+  static constexpr std::chrono::seconds kPatience{30};  // for what should take a millisecond
   // Something that was begun and is tried until it is done.
   struct Work {
     Order order;
@@ -60,11 +80,13 @@ class Spawner {
   Result<> find_slots();
 
   void serve();
+  void hear(int fd);
+  bool jails_are_idle() const;
   void create(Received& message);
-  Result<> begin(const Spec& spec, Fd& reply);
-  Result<> launch(const Spec& spec, Parts parts, Jail& jail);
+  void let_go(Received& message);
   void take_order(Received& message);
-  void hear_verdict(const std::string& id);
+  void hear_verdict(const std::string& name);
+  void greet_spare(const std::string& name);
   void reap_orphans();
   void init_ended(const std::string& id);
   // True when it is done, and answered.
@@ -73,18 +95,40 @@ class Spawner {
   Result<bool> set_frozen(const std::string& id, bool frozen);
   Result<bool> remove_traces(const std::string& id);
   Result<Fd> find_init(const std::string& id) const;
+  void wind_up();
 
-  Result<Prepared> prepare(std::uint64_t disk_bytes, std::uint64_t disk_inodes);
-  Result<Prepared> take_prepared(const Limits& limits);
+  // Gives a spare jail away. False where there is none that fits.
+  bool hand_over(const Spec& spec, Fd& reply);
+  void give_up(const std::string& name);  // a spare one
+  // Tells a maker to make a jail. REQUIRES: free_maker() gives one.
+  void order(const Spec& spec, std::string name, Fd control, Fd server);
+  void order_waiting();
+  Helper* free_maker();
+  // The last of a disk is closed by a maker.
+  void free_later(Fd root, Fd written);
+  bool start_helper(Helper::Task task);
+  // Those of this kind that are there.
+  std::size_t count_helpers(Helper::Task task) const;
+  Result<> stock(Helper& helper);
+  void hear_helper(Helper& helper);
+  void lose_helper(Helper& helper);
+  // What a maker says of the jail that it was told to make.
+  void hear_made(const std::string& name, Received& message);
+  void fail_to_make(const std::string& name, const std::string& failure);
+  std::size_t spares_being_made() const;
   // One step towards what pool.h wants.
   void tend_pool();
+  bool can_refill() const;
+  bool order_spare();
   // Milliseconds until there is something to do that no event tells of; -1: nothing.
   int patience() const;
   Result<std::uint32_t> take_slot();
+  std::string next_group();
+  std::string group_of(const std::string& id) const;
   void watch(int fd);
   void unwatch(Fd& fd);  // and closes it
 
-  std::string jail_folder(const std::string& id) const { return folder_ + "/jails/" + id; }
+  std::string jail_folder(const std::string& name) const { return folder_ + "/jails/" + name; }
 
   Common common_;
   Disks disks_;
@@ -92,14 +136,18 @@ class Spawner {
   std::string folder_;
   Fd server_, lock_, epoll_;
   bool server_gone_ = false;
+  bool orphans_ = false;  // there may be children that nobody knows
   PoolBounds pool_;
   Demand demand_;
-  std::deque<Prepared> prepared_;
-  Clock::time_point refill_after_{};
+  std::deque<std::string> spares_;  // those that are ready, the oldest first
+  std::vector<Helper> helpers_;
+  std::deque<Waiting> waiting_;
+  Clock::time_point refill_after_{};  // not before, since something has failed
   std::set<std::uint32_t> slots_;
   std::uint32_t next_slot_ = 0;
-  std::map<std::string, Jail> jails_;
-  std::map<std::string, std::string> failures_;  // of jails that were not made, until their traces are gone
+  std::uint64_t run_ = 0, next_group_ = 0;       // groups are named by both, so that none is met again
+  std::map<std::string, Jail> jails_;            // by the names of their folders
+  std::map<std::string, std::string> failures_;  // of those that were not made, until their traces are gone
   std::vector<Work> work_;
 };
 

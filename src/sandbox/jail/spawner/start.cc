@@ -21,6 +21,7 @@
 #include "sandbox/jail/kernel/syscalls.h"
 #include "sandbox/jail/oci/container.h"
 #include "sandbox/jail/record.h"
+#include "sandbox/jail/spawner/parts.h"
 #include "sandbox/jail/spawner/spawner.h"
 
 namespace acloud::sandbox::jail {
@@ -28,8 +29,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// An earlier spawner sees that its server is gone when it has ended what it is at, and on a busy disk the making
-// or removing of one jail can take seconds. Below the time that the server waits for its spawner, and a call for the server.
+// An earlier spawner sees that its server is gone when it has ended what it is at, and on a busy disk the
+// making or removing of one jail can take seconds. Below the time that the server waits for its spawner, and
+// a call for the server.
 constexpr auto kLockPatience = 15s;
 
 Result<Fd> lock_folder(const std::string& folder) {
@@ -206,12 +208,12 @@ Result<Spawner> Spawner::start(const Start& start, Fd server) {
   ACLOUD_CHECK(spawner.find_slots());
   // The proof of all the rest: what one jail needs can be made.
   if (report.available) {
-    if (Result<Prepared> first = spawner.prepare(Limits{}.disk_bytes, Limits{}.disk_inodes)) {
-      spawner.prepared_.push_back(*std::move(first));
-      spawner.pool_ = {.least = start.prepared, .most = kPoolMost};
+    if (const Result<Prepared> proof = prepare(spawner.common_, spawner.disks_, spawner.next_slot_)) {
+      // A container is made for who asks.
+      if (!spawner.common_.runtime) spawner.pool_ = {.least = start.prepared, .most = kPoolMost};
     } else {
       report.available = false;
-      report.problem = first.error().message();
+      report.problem = proof.error().message();
     }
   }
   report.features = look_around(spawner.common_, spawner.disks_, why_no_disk, uptime_hidden);

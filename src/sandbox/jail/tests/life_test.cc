@@ -4,9 +4,12 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <set>
 
+#include "sandbox/jail/record.h"
 #include "sandbox/jail/tests/fixture.h"
 
 namespace acloud::sandbox::jail {
@@ -176,6 +179,60 @@ TEST_P(Life, IsFoundAgainAfterTheServerWasKilled) {
   EXPECT_TRUE(read_all(running.output.get()).ends_with("again 20000\n"));
   EXPECT_EQ(jails().wait(running).code, 5);
   EXPECT_EQ(jails().output(*jail, "echo here"), "here\n");
+}
+
+std::set<std::string> spares_in(const std::string& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder + "/jails")) {
+    if (is_spare(entry.path().filename().string())) names.insert(entry.path().filename());
+  }
+  return names;
+}
+
+// The only child that a test has.
+pid_t spawner() {
+  pid_t pid = -1;
+  std::ifstream(fmt::format("/proc/self/task/{}/children", ::getpid())) >> pid;
+  return pid;
+}
+
+TEST_P(Life, WhatWasMadeAheadEndsWithTheSpawner) {
+  if (GetParam() == Kind::oci) GTEST_SKIP() << "containers are not made ahead";
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto in_time = [&] { return std::chrono::steady_clock::now() < until; };
+  const auto first = jails().create({.id = "lasting", .image = {}, .limits = {}, .binds = {}});
+  std::set<std::string> spares;
+  while (in_time() && (spares = spares_in(folder_.path())).size() < 2) {
+  }
+  ASSERT_EQ(spares.size(), 2u) << "as the fixture has asked for";
+  ASSERT_EQ(::kill(spawner(), SIGKILL), 0);
+  restart_server();
+  EXPECT_EQ(*jails().host().survivors(), std::vector<std::string>{"lasting"});
+  EXPECT_EQ(jails().output(*jails().attach("lasting"), "echo here"), "here\n");
+  // The new spawner finds them by their folders. It has others by then.
+  std::vector<std::string> left;
+  do {
+    left.clear();
+    std::ranges::set_intersection(spares, spares_in(folder_.path()), std::back_inserter(left));
+  } while (in_time() && !left.empty());
+  EXPECT_TRUE(left.empty());
+}
+
+TEST_P(Life, WhatWasMadeAheadIsAsIfMadeAnew) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  if (GetParam() == Kind::oci) GTEST_SKIP() << "containers are not made ahead";
+  while (spares_in(folder_.path()).size() < 2) ASSERT_LT(std::chrono::steady_clock::now(), until);
+  // One of the usual kind, and one that none made ahead can be.
+  const auto taken = jails().create();
+  Spec spec;
+  spec.limits.disk_bytes = 64 << 20;
+  const auto made = jails().create(spec);
+  const std::string look =
+      "id; hostname; pwd; env | sort; ls -A / /root /tmp /run /dev /home; ls /proc | grep -c '^[0-9]'; "
+      "cat /proc/self/mountinfo | cut -d' ' -f4-6,8- | grep -v ext4 | sed 's/[ug]id=[0-9]*//g' | sort; grep "
+      "-E 'Cap|Seccomp|NoNew' "
+      "/proc/self/status; cat /proc/self/limits; cat /proc/sys/kernel/ns_last_pid 2>/dev/null";
+  EXPECT_EQ(jails().output(*taken, look), jails().output(*made, look));
 }
 
 TEST_P(Life, EndsWithoutAServerAfterItsGrace) {
