@@ -4,7 +4,6 @@
 #include <atomic>
 #include <mutex>
 
-#include "sandbox/jail/closer.h"
 #include "sandbox/jail/jail.h"
 #include "sandbox/jail/kernel/cgroup.h"
 #include "sandbox/jail/protocol.h"
@@ -39,12 +38,6 @@ class SpawnerLink {
 };
 
 struct Jail::State {
-  ~State() {
-    if (!closer) return;
-    closer->close(std::move(root));
-    closer->close(std::move(written));
-  }
-
   std::string id;
   std::string group;  // its cgroups' name
   Limits limits;
@@ -53,7 +46,6 @@ struct Jail::State {
   Fd control, root, init, written;
   Cgroups cgroups;
   std::shared_ptr<const SpawnerLink> spawner;  // shared with the Host, which may go first
-  std::shared_ptr<Closer> closer;              // likewise
   bool list_pending = false;                   // attached while frozen: init has yet to name its programs
   std::vector<std::unique_ptr<Process>> kept;
 
@@ -71,7 +63,6 @@ struct Host::State {
   Report report;
   Cgroups cgroups;
   std::shared_ptr<const SpawnerLink> spawner;
-  std::shared_ptr<Closer> closer = std::make_shared<Closer>();
   pid_t pid = -1;
 
   std::string jail_folder(const std::string& id) const { return folder + "/jails/" + id; }
