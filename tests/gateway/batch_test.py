@@ -7,7 +7,7 @@ import collections
 import itertools
 import json
 import os
-import shutil
+import random
 import sqlite3
 import subprocess
 import threading
@@ -207,6 +207,24 @@ class Batches(unittest.TestCase):
         database = self.database()
         self.assertEqual(database.execute("SELECT COUNT(*) FROM batch_lines").fetchone()[0], 0)
         database.close()
+
+    def test_kills_at_any_moment_lose_nothing_and_repeat_only_what_was_under_way(self):
+        kills, lines = (40, 20_000) if os.environ.get("ACLOUD_SOAK") else (6, 1_500)
+        batch = self.create([chat(f"{i}", f"line {i}") for i in range(lines)])
+        chance = random.Random(7)
+        for at in sorted(chance.randrange(lines) for _ in range(kills)):
+            self.until(batch, lambda now, at=at: now["counts"]["completed"] >= at or now["state"] in ENDS)
+            self.server.restart(kill=True)
+        ended = self.end(batch)
+        self.assertEqual(ended["counts"], {"total": lines, "completed": lines, "failed": 0})
+        self.assertEqual([line["custom_id"] for line in self.lines_of(ended["output_file"])], [f"{i}" for i in range(lines)])
+        asked = self.asked()
+        again = sum(asked.values()) - lines
+        self.assertEqual(len(asked), lines)
+        self.assertLessEqual(again, 4 * kills)
+        self.assertLessEqual(len(self.records()), sum(asked.values()))
+        self.assertGreaterEqual(len(self.records()), lines)
+        print(f"figure: {lines} lines through {kills} kills at any moment, {again} asked again")
 
     def test_a_server_that_is_stopped_lets_lines_end_and_goes_on(self):
         self.upstream.faults_of_text = {"line 5": "hang"}
