@@ -150,6 +150,7 @@ Result<std::vector<Batch>> list_batches(store::Reader& reader, const std::string
                           {workspace, after, limit}));
   ACLOUD_TRY(auto stored, to_batches(found));
   std::vector<Batch> all;
+  all.reserve(stored.size());
   for (StoredBatch& each : stored) all.push_back(std::move(each.shown));
   return all;
 }

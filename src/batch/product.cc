@@ -10,8 +10,8 @@ std::string batch_of(const BatchId& request) { return "batch/" + request.id; }
 
 void declare_files(kernel::Product& batch, FileService& files) {
   batch.operation<UploadFile, File>("upload_file")
-      .summary("Keep a file: the lines of a batch, or what else a client uploads.")
-      .keywords("jsonl requests input put send store save")
+      .summary("Upload the requests for a batch, or what else a client has for later.")
+      .keywords("jsonl prompts lines input")
       .description(
           "It is on disk when the reply comes. A large one is sent as the raw request body, with the other "
           "fields in the query. POST /v1/files is the same in OpenAI's dialect.")
@@ -58,7 +58,10 @@ void declare(kernel::Catalog& catalog, FileService& files, BatchService& batches
   declare_files(batch, files);
   batch.operation<CreateBatch, Batch>("create")
       .summary("Have the lines of a file asked of models.")
-      .keywords("new many requests bulk offline asynchronous cheap discount overnight prompts jsonl start")
+      .keywords(
+          "new many thousands requests texts questions translate classify bulk offline asynchronous cheap "
+          "discount "
+          "overnight prompts jsonl start")
       .description(
           "The lines are checked first: one that is wrong fails the batch before anything is asked. Each is "
           "then "
@@ -80,7 +83,7 @@ void declare(kernel::Catalog& catalog, FileService& files, BatchService& batches
       .handler(batches, &BatchService::get);
   batch.operation<ListBatches, BatchList>("list")
       .summary("List the workspace's batches, the newest first.")
-      .keywords("show which all bulk running finished")
+      .keywords("show which all running finished")
       .example("The first page", "{}")
       .handler(batches, &BatchService::list);
   batch.operation<BatchId, Batch>("cancel")

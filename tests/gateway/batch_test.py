@@ -4,10 +4,11 @@
 """
 
 import collections
+import datetime
 import itertools
 import json
 import os
-import shutil
+import random
 import sqlite3
 import subprocess
 import threading
@@ -208,6 +209,24 @@ class Batches(unittest.TestCase):
         self.assertEqual(database.execute("SELECT COUNT(*) FROM batch_lines").fetchone()[0], 0)
         database.close()
 
+    def test_kills_at_any_moment_lose_nothing_and_repeat_only_what_was_under_way(self):
+        kills, lines = (40, 20_000) if os.environ.get("ACLOUD_SOAK") else (6, 1_500)
+        batch = self.create([chat(f"{i}", f"line {i}") for i in range(lines)])
+        chance = random.Random(7)
+        for at in sorted(chance.randrange(lines) for _ in range(kills)):
+            self.until(batch, lambda now, at=at: now["counts"]["completed"] >= at or now["state"] in ENDS)
+            self.server.restart(kill=True)
+        ended = self.end(batch)
+        self.assertEqual(ended["counts"], {"total": lines, "completed": lines, "failed": 0})
+        self.assertEqual([line["custom_id"] for line in self.lines_of(ended["output_file"])], [f"{i}" for i in range(lines)])
+        asked = self.asked()
+        again = sum(asked.values()) - lines
+        self.assertEqual(len(asked), lines)
+        self.assertLessEqual(again, 4 * kills)
+        self.assertLessEqual(len(self.records()), sum(asked.values()))
+        self.assertGreaterEqual(len(self.records()), lines)
+        print(f"figure: {lines} lines through {kills} kills at any moment, {again} asked again")
+
     def test_a_server_that_is_stopped_lets_lines_end_and_goes_on(self):
         self.upstream.faults_of_text = {"line 5": "hang"}
         batch = self.create([chat(f"{i}", f"line {i}") for i in range(6)])
@@ -270,6 +289,22 @@ class Batches(unittest.TestCase):
         self.assertEqual(ended["state"], "failed")
         self.assertEqual([each["code"] for each in ended["errors"]], ["key_revoked"])
         self.assertEqual(len(self.lines_of(ended["output_file"])), 2)
+
+    def test_a_key_whose_grant_is_over_ends_its_batches(self):
+        over = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=5)
+        key = self.server.call("key.create", {"name": "short", "grant": {"expires": over.isoformat()}}).json["key"]
+        self.upstream.faults_of_text = {f"line {i}": (429, {"retry-after": "1"}, {}) for i in range(2, 6)}
+        batch = self.create([chat(f"{i}", f"line {i}") for i in range(6)], key=key)
+        ended = self.end(batch)
+        self.assertEqual((ended["state"], ended["counts"]["completed"]), ("failed", 2))
+        self.assertEqual([each["code"] for each in ended["errors"]], ["key_revoked"])
+
+    def test_lines_are_translated_for_providers_of_another_dialect(self):
+        ended = self.end(self.create([chat("there").replace('"gpt"', '"claude"'), chat("here")]))
+        self.assertEqual(ended["counts"], {"total": 2, "completed": 2, "failed": 0})
+        there, here = self.lines_of(ended["output_file"])
+        self.assertEqual(there["response"]["body"]["choices"][0]["message"], here["response"]["body"]["choices"][0]["message"])
+        self.assertEqual({(row[0], row[1]) for row in self.records()}, {("claude", 1), ("gpt", 1)})
 
     def test_a_key_may_be_cut_down_to_what_a_batch_needs(self):
         grant = {"operations": ["batch.*", "model.chat"], "resources": ["file/*", "batch/*", "model/gpt"]}
