@@ -35,13 +35,14 @@ Result<> write_record(const std::string& folder, const Record& record) {
                          {"cpu_weight", limits.cpu_weight},     {"processes", limits.processes},
                          {"open_files", limits.open_files},     {"disk_bytes", limits.disk_bytes},
                          {"disk_inodes", limits.disk_inodes},   {"group", record.group}};
-  const std::string path = folder + "/record", draft = folder + "/record.new";
-  ACLOUD_TRY(const Fd file, open_file(AT_FDCWD, draft, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-  const std::string text = document.dump();
-  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      ::rename(draft.c_str(), path.c_str()) != 0) {
+  const std::string path = folder + "/record", draft = path + ".new", text = document.dump();
+  const auto written = [&](const std::string& to, int exclusive) {
+    const Fd file(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | exclusive, 0600));
+    return file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  };
+  if (written(path, O_EXCL)) return {};
+  if (errno != EEXIST || !written(draft, 0) || ::rename(draft.c_str(), path.c_str()) != 0)
     return fail_errno(errno, "cannot write a jail's record");
-  }
   return {};
 }
 

@@ -19,7 +19,7 @@ struct Record {
   std::string group;  // its cgroups' name
 };
 
-// Not synced: a jail doesn't outlive its machine. Written whole or not at all.
+// Not synced: a jail doesn't outlive its machine. One that is there is replaced whole or not at all.
 Result<> write_record(const std::string& folder, const Record& record);
 // Errors: not_found; internal (not a record).
 Result<Record> read_record(const std::string& folder);

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "sandbox/jail/init/init.h"
+#include "sandbox/jail/init/launch.h"
 #include "sandbox/jail/kernel/landlock.h"
 #include "sandbox/jail/kernel/syscalls.h"
 #include "sandbox/jail/protocol.h"
@@ -38,6 +39,7 @@ Result<> give_up_rights(const Begin& begin) {
 Result<InitParts> prepare(const Begin& begin, std::vector<Fd>& fds, const Filter& filter) {
   InitParts parts;
   ACLOUD_TRY(parts.proc, open_file(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY));
+  ACLOUD_CHECK(prepare_to_launch());
   ACLOUD_CHECK(give_up_rights(begin));
   parts.control = std::move(fds[0]);
   parts.listener = std::move(fds[1]);

@@ -49,13 +49,15 @@ class Init {
   }
 
   [[noreturn]] void run() {
-    groups_.prepare();
     std::array<epoll_event, 32> events{};
     while (true) {
-      const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), milliseconds_left());
-      if (count == 0 && controls_.empty()) ::_exit(0);
+      // The next program's group is made while nobody waits, also for one that is about to exec.
+      const bool idle = !groups_.ready() && starting_ == 0;
+      const int count =
+          ::epoll_wait(epoll_.get(), events.data(), events.size(), idle ? 0 : milliseconds_left());
+      if (count == 0 && idle) groups_.prepare();
+      if (count == 0 && !idle && controls_.empty()) ::_exit(0);
       for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)].data.u64);
-      groups_.prepare();
     }
   }
 
@@ -168,6 +170,7 @@ class Init {
     const std::uint64_t serial = ++serial_;
     watch(program->socket.get(), About::program, serial);
     watch(program->status.get(), About::status, serial);
+    ++starting_;
     programs_[serial] = std::move(program);
   }
 
@@ -235,6 +238,7 @@ class Init {
     const ssize_t size = ::read(program.status.get(), text.data(), text.size());
     if (size < 0 && errno == EAGAIN) return;
     unwatch(program.status);
+    --starting_;
     if (size > 0) {
       (void)send(program.socket.get(), std::string_view(text.data(), static_cast<std::size_t>(size)));
       program.forgotten = true;
@@ -317,6 +321,7 @@ class Init {
   void drop_if_over(std::uint64_t serial, Program& program) {
     if (!program.forgotten || program.pid > 0) return;
     drop_group(program);
+    if (program.status) --starting_;
     unwatch(program.status);
     unwatch(program.socket);
     programs_.erase(serial);
@@ -386,6 +391,7 @@ class Init {
   ProgramGroups groups_;
   Fd epoll_, children_;
   std::uint64_t serial_ = 0;
+  std::size_t starting_ = 0;  // programs that have yet to exec
   std::map<std::uint64_t, Fd> controls_;
   std::map<std::uint64_t, std::unique_ptr<Program>> programs_;
   std::vector<std::string> leftovers_;  // groups of forgotten programs in which something still runs

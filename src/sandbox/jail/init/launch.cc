@@ -56,21 +56,20 @@ Result<> arrange_streams(const Launch& launch) {
   return {};
 }
 
+// Never above what init was given: raising would need a privilege.
+bool set_limit(int resource, rlim_t value) {
+  rlimit limit{};
+  const auto which = static_cast<__rlimit_resource>(resource);
+  if (::getrlimit(which, &limit) != 0) return false;
+  limit.rlim_cur = limit.rlim_max = std::min(value, limit.rlim_max);
+  return ::setrlimit(which, &limit) == 0;
+}
+
+// Processes a second time, per user: where there is no pids controller it is the wall that there is.
 Result<> set_resource_limits(const Limits& limits) {
-  // Never above what init was given: raising would need a privilege.
-  const auto set = [](auto resource, rlim_t value) {
-    rlimit limit{};
-    if (::getrlimit(resource, &limit) != 0) return false;
-    limit.rlim_cur = limit.rlim_max = std::min(value, limit.rlim_max);
-    return ::setrlimit(resource, &limit) == 0;
-  };
   const rlim_t processes = limits.processes ? limits.processes : RLIM_INFINITY;
-  // Processes a second time, per user: where there is no pids controller it is the wall that there is.
-  const bool all = set(RLIMIT_NOFILE, limits.open_files) && set(RLIMIT_NPROC, processes) &&
-                   set(RLIMIT_CORE, 0) && set(RLIMIT_RTPRIO, 0) && set(RLIMIT_NICE, 0) &&
-                   set(RLIMIT_MSGQUEUE, 819'200) && set(RLIMIT_SIGPENDING, 16'384) &&
-                   set(RLIMIT_MEMLOCK, 64 << 20);
-  if (!all) return fail_errno(errno, "cannot set resource limits");
+  if (!set_limit(RLIMIT_NOFILE, limits.open_files) || !set_limit(RLIMIT_NPROC, processes))
+    return fail_errno(errno, "cannot set resource limits");
   return {};
 }
 
@@ -148,7 +147,7 @@ Result<> prepare(const Launch& launch) {
     return fail(errno == ENOENT ? ErrorCode::not_found : ErrorCode::invalid_argument,
                 "cannot enter folder {}: {}", launch.command->cwd, ::strerror(errno));
   }
-  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  ::signal(SIGPIPE, SIG_DFL);  // all that init ignores
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -156,6 +155,16 @@ Result<> prepare(const Launch& launch) {
 }
 
 }  // namespace
+
+Result<> prepare_to_launch() {
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  ::signal(SIGPIPE, SIG_IGN);
+  const bool all = set_limit(RLIMIT_CORE, 0) && set_limit(RLIMIT_RTPRIO, 0) && set_limit(RLIMIT_NICE, 0) &&
+                   set_limit(RLIMIT_MSGQUEUE, 819'200) && set_limit(RLIMIT_SIGPENDING, 16'384) &&
+                   set_limit(RLIMIT_MEMLOCK, 64 << 20);
+  if (!all) return fail_errno(errno, "cannot set resource limits");
+  return {};
+}
 
 Error launch(const Launch& launch) {
   if (const Result<> ready = prepare(launch); !ready) return ready.error();

@@ -20,7 +20,10 @@ struct Launch {
   const Filter* filter = nullptr;
 };
 
-// Returns only on failure. Errors: those of Jail::exec.
+// Gives init, once, what is the same for all programs: they inherit their resource limits, and that no signal
+// but SIGPIPE is ignored.
+Result<> prepare_to_launch();
+// Returns only on failure. REQUIRES: prepare_to_launch() in init. Errors: those of Jail::exec.
 Error launch(const Launch& launch);
 
 }  // namespace acloud::sandbox::jail

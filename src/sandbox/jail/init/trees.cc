@@ -52,7 +52,8 @@ std::vector<Entry> all_processes(int proc) {
 void ProgramGroups::prepare() {
   if (!jail_ || !ready_.empty()) return;
   const std::string name = fmt::format("p{}", ++serial_);
-  if (::mkdirat(jail_->get(), name.c_str(), 0755) == 0) ready_ = name;
+  tried_ = ::mkdirat(jail_->get(), name.c_str(), 0755) != 0;
+  if (!tried_) ready_ = name;
 }
 
 std::string ProgramGroups::take(Fd& folder) {

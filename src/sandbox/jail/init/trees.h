@@ -18,8 +18,10 @@ class ProgramGroups {
  public:
   explicit ProgramGroups(std::optional<Fd> jail) : jail_(std::move(jail)) {}
 
-  // Makes the next group, unless it is there.
+  // Makes the next group, unless it is there. Where that fails, take() tries again.
   void prepare();
+  // False where prepare() would have something to do.
+  bool ready() const { return !jail_ || tried_ || !ready_.empty(); }
   // The name and folder of the next group; the name is empty where there is none.
   std::string take(Fd& folder);
   // True where all in it has been killed; false where there is no such thing here.
@@ -31,6 +33,7 @@ class ProgramGroups {
   std::optional<Fd> jail_;
   std::uint64_t serial_ = 0;
   std::string ready_;
+  bool tried_ = false;  // in vain
 };
 
 // Kills `root`, what descends from it, and what shares its session. What had left the session and lost its

@@ -27,11 +27,12 @@ static_assert(std::popcount(kKept) == kKeptNames.size());
 Result<> limit_to(std::uint64_t kept) {
   for (int capability = 0; capability < 64; ++capability) {
     if (kept & bit(capability)) continue;
+    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) continue;
     // Dropped before, perhaps by one who could: dropping it again would need CAP_SETPCAP.
-    const int held = ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+    const int number = errno, held = ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
     if (held < 0) break;  // beyond the last that this kernel has
-    if (held == 0 || ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) continue;
-    return fail_errno(errno, "cannot drop a capability");
+    if (held == 0) continue;
+    return fail_errno(number, "cannot drop a capability");
   }
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};

@@ -87,15 +87,18 @@ Result<> limit_memory(bool v2, const std::string& group, const Limits& limits) {
   return write(with_swap, value);
 }
 
-Result<> limit_cpu(bool v2, const std::string& group, const Limits& limits) {
+// What a new group has anyway is not written into one: of a quota all processors are told.
+Result<> limit_cpu(bool v2, const std::string& group, const Limits& limits, bool fresh) {
   const unsigned weight = std::clamp(limits.cpu_weight, 1u, 10'000u);
   const auto quota = static_cast<std::uint64_t>(std::llround(std::max(limits.cpus, 0.01) * kPeriod));
+  const bool weighs = !fresh || weight != Limits{}.cpu_weight, capped = !fresh || limits.cpus > 0;
   if (v2) {
-    ACLOUD_CHECK(write(group + "/cpu.weight", fmt::to_string(weight)));
+    if (weighs) ACLOUD_CHECK(write(group + "/cpu.weight", fmt::to_string(weight)));
+    if (!capped) return {};
     return write(group + "/cpu.max", limits.cpus > 0 ? fmt::format("{} {}", quota, kPeriod) : "max");
   }
-  ACLOUD_CHECK(write(group + "/cpu.shares", fmt::to_string(std::max(weight * 1024 / 100, 2u))));
-  if (!fs::exists(group + "/cpu.cfs_quota_us")) return {};
+  if (weighs) ACLOUD_CHECK(write(group + "/cpu.shares", fmt::to_string(std::max(weight * 1024 / 100, 2u))));
+  if (!capped || !fs::exists(group + "/cpu.cfs_quota_us")) return {};
   return write(group + "/cpu.cfs_quota_us", limits.cpus > 0 ? fmt::to_string(quota) : "-1");
 }
 
@@ -192,18 +195,18 @@ Result<> Cgroups::make(const std::string& id, const Limits& limits, std::uint32_
           return fail_errno(errno, "cannot hand over a cgroup");
       }
     }
-    return write_limits(id, limits);
+    return write_limits(id, limits, true);
   }();
   if (!made) (void)remove(id);
   return made;
 }
 
-Result<> Cgroups::write_limits(const std::string& id, const Limits& limits) const {
+Result<> Cgroups::write_limits(const std::string& id, const Limits& limits, bool fresh) const {
   if (memory_.version != Version::none) {
     ACLOUD_CHECK(limit_memory(memory_.version == Version::v2, memory_.parent + "/" + id, limits));
   }
   if (cpu_.version != Version::none) {
-    ACLOUD_CHECK(limit_cpu(cpu_.version == Version::v2, cpu_.parent + "/" + id, limits));
+    ACLOUD_CHECK(limit_cpu(cpu_.version == Version::v2, cpu_.parent + "/" + id, limits, fresh));
   }
   if (pids_.version != Version::none) {
     ACLOUD_CHECK(write(pids_.parent + "/" + id + "/pids.max",
@@ -213,7 +216,7 @@ Result<> Cgroups::write_limits(const std::string& id, const Limits& limits) cons
 }
 
 Result<> Cgroups::set_limits(const std::string& id, const Limits& limits) const {
-  return write_limits(id, limits);
+  return write_limits(id, limits, false);
 }
 
 Result<std::optional<Fd>> Cgroups::open_unified(const std::string& id) const {

@@ -61,7 +61,8 @@ class Cgroups {
     std::string parent;
   };
   std::vector<std::string> parents() const;
-  Result<> write_limits(const std::string& id, const Limits& limits) const;
+  // `fresh`: into groups that were just made.
+  Result<> write_limits(const std::string& id, const Limits& limits, bool fresh) const;
 
   std::string unified_;  // the parent in v2, or empty
   Controller memory_, cpu_, pids_, freezer_;

@@ -1,6 +1,7 @@
 #include "sandbox/jail/kernel/disk.h"
 
 #include <fmt/format.h>
+#include <linux/fs.h>
 #include <linux/loop.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
@@ -147,9 +148,12 @@ Result<Fd> Disks::make(std::uint64_t bytes, std::uint64_t inodes) {
   ACLOUD_TRY(const Fd image, open_file(AT_FDCWD, folder_, O_RDWR | O_TMPFILE, 0600));
   if (::ftruncate(image.get(), static_cast<off_t>(source->size)) != 0)
     return fail_errno(errno, "cannot make a disk image");
-  for (const auto& [offset, content] : source->extents) ACLOUD_CHECK(fill(image.get(), offset, content));
   std::string path;
   ACLOUD_TRY(const Fd device, attach_loop(image.get(), path));
+  // Only now: the device has whatever its file holds when it is set up written to the disk first.
+  for (const auto& [offset, content] : source->extents) ACLOUD_CHECK(fill(image.get(), offset, content));
+  // What others on this machine, who look at every new device, may have read of it before.
+  if (::ioctl(device.get(), BLKFLSBUF) != 0) return fail_errno(errno, "cannot refresh a disk image");
   return make_mount("ext4", {{"source", path}, {"noinit_itable", ""}, {"discard", ""}},
                     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME);
 }

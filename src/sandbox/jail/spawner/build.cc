@@ -12,6 +12,7 @@
 #include <csignal>
 
 #include "sandbox/jail/init/init.h"
+#include "sandbox/jail/init/launch.h"
 #include "sandbox/jail/kernel/capabilities.h"
 #include "sandbox/jail/kernel/landlock.h"
 #include "sandbox/jail/kernel/syscalls.h"
@@ -65,6 +66,7 @@ Result<InitParts> make(const Common& common, const Spec& spec, Parts& parts) {
              enter_root(common.workshop, spec, {parts.disk.get(), parts.user_namespace.get(), parts.users}));
   init.proc = std::move(entered.proc);
   init.written = std::move(entered.written);
+  ACLOUD_CHECK(prepare_to_launch());
   ACLOUD_CHECK(give_up_rights(common, parts.users));
   if (::listen(parts.listener.get(), kBacklog) != 0) return fail_errno(errno, "cannot listen for servers");
   init.control = std::move(parts.control);
