@@ -7,6 +7,7 @@
 #include "async/task_scope.h"
 #include "base/log.h"
 #include "net/listen.h"
+#include "settings.h"
 #include "storage/database/postgres/postgres_engine.h"
 #include "storage/database/sqlite/sqlite_engine.h"
 #include "version.h"
@@ -16,7 +17,6 @@ namespace {
 
 constexpr std::chrono::seconds kSpoolEvery{1};
 constexpr std::chrono::seconds kSchedulesEvery{1};
-constexpr std::int64_t kBuiltinContext = 4096;  // tokens that acloud-tiny keeps at once
 constexpr std::chrono::minutes kSweepEvery{10};
 constexpr std::chrono::minutes kBlobGrace{10};
 constexpr std::size_t kConnectionsOfSandbox = 128;  // to the cloud's API at once
@@ -42,89 +42,6 @@ double resident_bytes() {
   double resident = 0;
   file >> pages >> resident;
   return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
-}
-
-net::ServerOptions server_options(const ServerConfig& config) {
-  net::ServerOptions options;
-  options.listen = config.listen;
-  options.limits.header_bytes = static_cast<std::size_t>(config.limits.header.value);
-  options.limits.connections = static_cast<std::size_t>(config.limits.connections);
-  options.limits.header_time = config.limits.header_time;
-  options.limits.idle_time = config.limits.idle_time;
-  options.limits.body_stall = config.limits.stall_time;
-  options.limits.total_time = config.limits.total_time;
-  if (config.tls) options.tls = net::TlsFiles{config.tls->certificate, config.tls->key};
-  return options;
-}
-
-// "oci:NAME" names a program, "jail" none.
-std::string runtime_of(const std::string& isolation) {
-  constexpr std::string_view kOci = "oci:";
-  return isolation.starts_with(kOci) ? isolation.substr(kOci.size()) : std::string();
-}
-
-void add_builtin_model(Config& config, std::string_view name, std::string_view file, std::int64_t context) {
-  if (std::ranges::find(config.model, name, &model::ModelConfig::name) != config.model.end()) return;
-  model::ModelConfig& added = config.model.emplace_back();
-  added.name = name;
-  added.engine = model::EngineKind::llama;
-  added.file = file;
-  added.context = context;
-}
-
-// The models that are a part of the program are there without being named.
-void add_builtin_models(Config& config) {
-  add_builtin_model(config, inference::kBuiltinName, inference::kBuiltinFile, kBuiltinContext);
-  add_builtin_model(config, inference::kBuiltinEncoderName, inference::kBuiltinEncoderFile, 0);
-}
-
-std::vector<inference::LocalModel> local_models(const Config& config, const inference::ModelFiles& files) {
-  std::vector<inference::LocalModel> models;
-  for (const model::ModelConfig& each : config.model) {
-    if (!each.engine) continue;
-    if (each.file == inference::kBuiltinEncoderFile) {
-      models.push_back({.name = each.name, .options = {}, .encoder = inference::builtin_encoder()});
-      continue;
-    }
-    const bool builtin = each.file == inference::kBuiltinFile;
-    const std::string file = builtin ? each.file : files.path_of(each.file);
-    const bool small = builtin || inference::is_small(file);
-    const auto cores = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
-    inference::LocalModel& model = models.emplace_back();
-    model.name = each.name;
-    model.options.engine = {.file = file,
-                            .sequences = static_cast<std::int32_t>(each.parallel),
-                            .cells = static_cast<std::int32_t>(each.context),
-                            .threads = static_cast<std::int32_t>(each.threads.value_or(small ? 1 : cores)),
-                            .exact_state = each.exact.value_or(small)};
-    if (!builtin) continue;
-    model.file_at_first_call = inference::builtin_model_path;
-    model.options.check.reset();
-  }
-  return models;
-}
-
-// What the configuration says that models cost. Errors: invalid_argument, naming the model.
-Result<std::map<std::string, ledger::PriceSheet>> configured_prices(const Config& config) {
-  const auto money = [](double amount) { return ledger::Money::parse_rounded(fmt::format("{}", amount), 9); };
-  std::map<std::string, ledger::PriceSheet> sheets;
-  for (const model::ModelConfig& each : config.model) {
-    if (!each.price) continue;
-    ledger::Price price;
-    ACLOUD_TRY(price.input, money(each.price->input));
-    ACLOUD_TRY(price.output, money(each.price->output));
-    if (each.price->cache_read) {
-      ACLOUD_TRY(price.cache_read, money(*each.price->cache_read));
-    }
-    if (each.price->cache_write) {
-      ACLOUD_TRY(price.cache_write, money(*each.price->cache_write));
-    }
-    const auto rates = price.rates();
-    if (!rates)
-      return std::unexpected(Error(rates.error()).within(fmt::format("model {}: price", each.name)));
-    sheets[each.name] = {.tiers = {{std::nullopt, *rates}}, .max_output = {}};
-  }
-  return sheets;
 }
 
 void log_failure(std::string_view what, const Error& error) {
