@@ -1,9 +1,11 @@
 #include "async/event_loop.h"
 
 #include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
+#include <array>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cassert>
 #include <condition_variable>
 #include <cstdio>
@@ -23,11 +25,70 @@ thread_local EventLoop* current_loop = nullptr;
 // tasks that hand work to one another come back every round.
 constexpr int kRoundsBetweenLooks = 16;
 
-// The Asio half of a loop in the machine's time.
-struct Io {
-  // One thread runs the context: Asio then queues what that thread posts without a lock or a wake-up.
+// The Asio half of a loop in the machine's time. Other threads reach it by its bell alone, an eventfd: to
+// post to Asio they would have to hold its mutex while they wake the loop, which then often takes the
+// processor from them and waits for the mutex until they have it back.
+class Io {
+ public:
   boost::asio::io_context context{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{context.get_executor()};
+
+  Io() { hear(); }
+
+  // Any thread.
+  void ring() const {
+    const std::uint64_t one = 1;
+    (void)!::write(fd_, &one, sizeof one);  // fails only where it has been rung 2^64 times
+  }
+
+ private:
+  void hear() {
+    bell_.async_read_some(boost::asio::buffer(heard_), [this](const auto& error, std::size_t) {
+      if (!error) hear();
+    });
+  }
+
+  int fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  std::array<char, sizeof(std::uint64_t)> heard_{};
+  boost::asio::posix::stream_descriptor bell_{context, fd_};  // owns fd_
+};
+
+// Callbacks from other threads, in the order of their coming, without a lock: whoever was interrupted while
+// he adds one keeps nobody waiting.
+class Mailbox {
+ public:
+  Mailbox() = default;
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
+  ~Mailbox() {
+    for (Letter* letter = last_.load(); letter != nullptr;) delete std::exchange(letter, letter->before);
+  }
+
+  bool empty() const { return last_.load() == nullptr; }
+
+  void add(EventLoop::Callback callback) {
+    auto* const letter = new Letter{std::move(callback), last_.load(std::memory_order_relaxed)};
+    while (!last_.compare_exchange_weak(letter->before, letter)) {
+    }
+  }
+
+  // Puts all before what is in `callbacks`. Of the loop's thread.
+  void take(Callbacks& callbacks) {
+    std::size_t count = 0;
+    Letter* const all = last_.exchange(nullptr);
+    for (const Letter* letter = all; letter != nullptr; letter = letter->before) ++count;
+    Callbacks taken(count);
+    for (Letter* letter = all; letter != nullptr; delete std::exchange(letter, letter->before))
+      taken[--count] = std::move(letter->callback);
+    callbacks.insert(callbacks.begin(), std::make_move_iterator(taken.begin()),
+                     std::make_move_iterator(taken.end()));
+  }
+
+ private:
+  struct Letter {
+    EventLoop::Callback callback;
+    Letter* before;
+  };
+  std::atomic<Letter*> last_{nullptr};
 };
 
 }  // namespace
@@ -48,44 +109,41 @@ struct EventLoop::Impl {
   std::map<Timer::Key, Callback> timers;
   std::uint64_t timers_made = 0;
 
-  // Of the other threads.
-  std::mutex mutex;
-  std::condition_variable posted;  // for virtual time, which has no Asio to sleep in
-  Callbacks remote;
-  std::atomic<bool> has_remote{false};
+  // Of all threads.
+  Mailbox mailbox;
+  std::atomic<bool> asleep{false};          // or about to be: whoever posts has to wake it
+  std::atomic<std::size_t> others_here{0};  // threads that are in call_from_outside()
+  std::mutex mutex;                         // for virtual time, which has no Asio to sleep in
+  std::condition_variable posted;
 
   Instant now() const { return manual ? manual->instant() : std::chrono::steady_clock::now(); }
 
-  // Wakes under the mutex: once the loop has taken the callback, whoever owns it may destroy it.
-  void post_remote(Callback callback) {
-    const std::lock_guard lock(mutex);
-    remote.push_back(std::move(callback));
-    has_remote.store(true, std::memory_order_release);
-    // One wake-up serves all that is posted before the loop comes to take it.
-    if (remote.size() == 1) wake();
+  // Runs `action` on another thread than the loop's, and wakes the loop. Once the loop has seen the action's
+  // effect whoever owns it may destroy it: it ends only when nobody is here any more.
+  void call_from_outside(auto&& action) {
+    others_here.fetch_add(1);
+    action();
+    wake();
+    others_here.fetch_sub(1);
   }
 
   void wake() {
-    if (io) {
-      boost::asio::post(io->context, [] {});
-    } else {
+    if (manual) {
+      const std::lock_guard lock(mutex);  // not between the sleeper's look and his sleep
       posted.notify_one();
+    } else if (asleep.exchange(false)) {
+      io->ring();
     }
   }
 
-  void take_remote() {
-    if (!has_remote.load(std::memory_order_acquire)) return;
-    const std::lock_guard lock(mutex);
-    // Before what is local: it was posted before this round.
-    local.insert(local.begin(), std::make_move_iterator(remote.begin()),
-                 std::make_move_iterator(remote.end()));
-    remote.clear();
-    has_remote.store(false, std::memory_order_relaxed);
+  void wait_for_others() const {
+    while (others_here.load() != 0) std::this_thread::yield();
   }
 
   // Runs what is queued now; what that posts waits for the next round.
   bool run_round() {
-    take_remote();
+    // Before what is local: it was posted before this round.
+    if (!mailbox.empty()) mailbox.take(local);
     if (local.empty()) return false;
     std::swap(local, round);
     for (Callback& callback : round) callback();
@@ -113,11 +171,17 @@ struct EventLoop::Impl {
     if (done) return;
     if (!local.empty()) {
       io->context.poll();
+      return;
+    }
+    asleep = true;  // and only then is looked once more: what comes later rings
+    if (done || !mailbox.empty()) {
+      io->context.poll();
     } else if (timers.empty()) {
       io->context.run_one();
     } else {
       io->context.run_one_until(timers.begin()->first.first);
     }
+    asleep = false;
   }
 
   // One turn in virtual time. False where nothing is left to do.
@@ -134,7 +198,7 @@ struct EventLoop::Impl {
 
   void wait_for_post() {
     std::unique_lock lock(mutex);
-    posted.wait(lock, [this] { return !remote.empty() || stopped; });
+    posted.wait(lock, [this] { return !mailbox.empty() || stopped; });
   }
 };
 
@@ -167,7 +231,7 @@ void EventLoop::run() {
       break;
     }
   }
-  const std::lock_guard lock(impl_->mutex);  // stop() is done with the loop
+  impl_->wait_for_others();
   impl_->stopped = false;
 }
 
@@ -180,19 +244,18 @@ void EventLoop::run_until(const bool& done) {
       impl_->wait_for_post();  // the task waits for another thread
     }
   }
+  impl_->wait_for_others();
 }
 
 void EventLoop::stop() {
-  const std::lock_guard lock(impl_->mutex);
-  impl_->stopped = true;
-  impl_->wake();
+  impl_->call_from_outside([this] { impl_->stopped = true; });
 }
 
 void EventLoop::post(Callback callback) {
   if (current_loop == this) {
     impl_->local.push_back(std::move(callback));
   } else {
-    impl_->post_remote(std::move(callback));
+    impl_->call_from_outside([&] { impl_->mailbox.add(std::move(callback)); });
   }
 }
 

@@ -1,6 +1,7 @@
 #include "sandbox/call_output.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,30 +23,46 @@ std::size_t room_in(int pipe) {
 }  // namespace
 
 Result<std::unique_ptr<CallOutput>> CallOutput::open(const std::string& folder, const std::string& once) {
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, folder);
-  std::unique_ptr<CallOutput> made(new CallOutput());
-  for (auto& [stream, ending] : {std::pair(&made->out_, ".out"), std::pair(&made->err_, ".err")}) {
+  std::unique_ptr<CallOutput> found(new CallOutput(folder));
+  for (auto& [stream, ending] : {std::pair(&found->out_, ".out"), std::pair(&found->err_, ".err")}) {
     stream->path = folder + "/" + once + ending;
-    stream->file = jail::Fd(::open(stream->path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    stream->file = jail::Fd(::open(stream->path.c_str(), O_RDWR | O_CLOEXEC));
+    if (!stream->file && errno == ENOENT) continue;
     struct stat status{};
     if (!stream->file || ::fstat(stream->file.get(), &status) != 0) return fail_errno(errno, stream->path);
     stream->size = static_cast<std::size_t>(status.st_size);
   }
-  return made;
+  return found;
 }
 
 CallOutput::~CallOutput() {
   if (left_) return;
   for (const Stream* stream : {&out_, &err_}) {
-    if (!stream->path.empty()) ::unlink(stream->path.c_str());
+    if (stream->file) ::unlink(stream->path.c_str());
   }
 }
 
-// One byte more than is kept shows that there was more. What the disk refuses is dropped as well.
-ssize_t CallOutput::take(int pipe, Stream& stream, std::size_t most, std::string& bytes) {
+bool CallOutput::make_file(Stream& stream) const {
+  if (stream.file) return true;
+  (void)::mkdir(folder_.c_str(), 0700);  // where it failed, so does what follows
+  stream.file = jail::Fd(::open(stream.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!stream.file) stream.refused = errno;
+  return static_cast<bool>(stream.file);
+}
+
+// One byte more than is kept shows that there was more. What the disk refuses is dropped, so that the program
+// goes on, and noted.
+ssize_t CallOutput::take(int pipe, Stream& stream, std::size_t most, std::string& bytes) const {
+  pollfd state{pipe, POLLIN, 0};
+  if (::poll(&state, 1, 0) < 0) return -1;
+  if ((state.revents & POLLIN) == 0) {
+    if ((state.revents & (POLLHUP | POLLERR)) != 0) return 0;
+    errno = EAGAIN;
+    return -1;
+  }
   bytes.resize(most);
   const std::size_t room = kMost + 1 - std::min(stream.size, kMost + 1);
-  if (room > 0) {
+  if (room > 0 && stream.refused == 0 && make_file(stream)) {
     auto at = static_cast<off64_t>(stream.size);
     const ssize_t moved =
         ::splice(pipe, nullptr, stream.file.get(), &at, std::min(room, most), SPLICE_F_NONBLOCK);
@@ -57,6 +74,7 @@ ssize_t CallOutput::take(int pipe, Stream& stream, std::size_t most, std::string
       return moved;
     }
     if (moved == 0 || errno == EAGAIN || errno == EINTR) return moved;
+    stream.refused = errno;
   }
   const ssize_t dropped = ::read(pipe, bytes.data(), bytes.size());
   bytes.resize(static_cast<std::size_t>(std::max<ssize_t>(dropped, 0)));
@@ -85,6 +103,7 @@ Task<> CallOutput::gather(int pipe, Source source, Sink& also) {
 
 Result<Output> CallOutput::read(Source source) const {
   const Stream& stream = source == Source::out ? out_ : err_;
+  if (stream.refused != 0) return fail_errno(stream.refused, stream.path);
   std::string bytes(stream.size, '\0');
   std::size_t at = 0;
   while (at < bytes.size()) {

@@ -157,14 +157,16 @@ Task<Result<std::shared_ptr<Sandbox>>> Sandboxes::create(Record record, images::
   spec.image.host_usr = record.host_usr;
   for (const std::string& id : record.layers) spec.image.layers.push_back(images_->layers().path(id));
   ACLOUD_CO_TRY(auto jail, co_await host_->create(std::move(spec), soon()));
-  if (const auto written = records_.write(record); !written) {
+  // Off the loop: even what is not synced waits while the disk's journal is written.
+  const auto written = co_await async::run_blocking(blocking_, [&] { return records_.write(record); });
+  if (!written) {
     (void)co_await host_->destroy(record.id, soon()).shielded();  // what stays, the next start removes
     co_return std::unexpected(written.error());
   }
   auto sandbox = std::make_shared<Sandbox>(std::move(record), std::move(jail), std::move(layers), shared());
   if (const auto opened = co_await sandbox->open_gates(soon()).shielded(); !opened) {
     (void)co_await host_->destroy(sandbox->id(), soon()).shielded();
-    records_.remove(sandbox->id());
+    co_await async::run_blocking(blocking_, [&] { records_.remove(sandbox->id()); });
     co_return std::unexpected(opened.error());
   }
   add(sandbox);
@@ -210,7 +212,7 @@ Task<Result<>> Sandboxes::kill(std::shared_ptr<Sandbox> sandbox) {
     sandbox->give_back_end();
     co_return destroyed;
   }
-  records_.remove(sandbox->id());
+  co_await async::run_blocking(blocking_, [&] { records_.remove(sandbox->id()); });
   const std::lock_guard lock(mutex_);
   index_.erase({sandbox->workspace(), sandbox->id()});
   co_return destroyed;

@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "store/testing/databases.h"
 
@@ -174,6 +177,41 @@ TEST_P(DatabaseTest, ReadsHereAsElsewhere) {
   EXPECT_THROW(run(database_.read_here([](Reader&) -> Result<> { throw std::logic_error("bug"); })),
                std::logic_error);
   EXPECT_EQ(run(database_.read_here(read)), 7);
+}
+
+TEST_P(DatabaseTest, ReadsHereSeeEveryCommitThatWasAcknowledged) {
+  ASSERT_TRUE(execute("INSERT INTO item (name, count) VALUES ('a', 0)"));
+  std::atomic<std::int64_t> acknowledged{0};
+  const std::jthread other([&](const std::stop_token& over) {  // another loop's
+    async::EventLoop loop;
+    while (!over.stop_requested()) {
+      const std::int64_t least = acknowledged;
+      const auto rows = loop.run_until_done(
+          database_.read_here([](Reader& r) { return r.query("SELECT count FROM item WHERE name = 'a'"); }));
+      EXPECT_GE(rows.value().at(0).integer(0), least);
+    }
+  });
+  for (std::int64_t i = 1; i <= 200; ++i) {
+    ASSERT_TRUE(execute("UPDATE item SET count = $1 WHERE name = 'a'", {i}));
+    acknowledged = i;
+    const auto rows = run(
+        database_.read_here([](Reader& r) { return r.query("SELECT count FROM item WHERE name = 'a'"); }));
+    ASSERT_EQ(rows.value().at(0).integer(0), i);
+  }
+}
+
+TEST_P(DatabaseTest, ReadsHereDoNotKeepTheLogFromBeginningAnew) {
+  if (!on_sqlite()) GTEST_SKIP() << "SQLite's log";
+  ASSERT_TRUE(execute("INSERT INTO item (name) VALUES ('a')"));
+  std::uintmax_t longest = 0;
+  for (int i = 0; i < 100; ++i) {
+    // Pages that stay the same are not written.
+    Bytes large{std::string(4 << 20, static_cast<char>(i))};
+    ASSERT_TRUE(execute("UPDATE item SET content = $1 WHERE name = 'a'", {std::move(large)}));
+    ASSERT_TRUE(run(database_.read_here([](Reader& r) { return r.query("SELECT count FROM item"); })));
+    longest = std::max(longest, std::filesystem::file_size(options_.data_folder + "/acloud.db-wal"));
+  }
+  EXPECT_LT(longest, std::uintmax_t{200} << 20) << "of 400 MiB that were written";
 }
 
 TEST_P(DatabaseTest, KeepsEverythingAcrossReopening) {

@@ -14,10 +14,10 @@ Result<std::monostate> done(Result<> outcome) {
 
 }  // namespace
 
-Result<std::unique_ptr<ReaderPool>> ReaderPool::start(std::size_t threads, Connect connect) {
-  std::unique_ptr<ReaderPool> pool(new ReaderPool(std::move(connect)));
+Result<std::unique_ptr<ReaderPool>> ReaderPool::start(std::size_t threads, const Connect& connect) {
+  std::unique_ptr<ReaderPool> pool(new ReaderPool());
   for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i) {
-    ACLOUD_TRY(auto connection, pool->connect_());
+    ACLOUD_TRY(auto connection, connect());
     auto& thread = pool->threads_.emplace_back([&queue = pool->queue_, connection = std::move(connection)] {
       while (detail::ReadJob* job = queue.take()) job->answer(done(read(*connection, *job)));
     });
@@ -37,26 +37,6 @@ Result<> ReaderPool::read(Connection& connection, detail::ReadJob& job) {
   const Result<> outcome = guard.outcome(job.run_guarded(guard));
   connection.rollback();
   return outcome;
-}
-
-Result<std::unique_ptr<Connection>> ReaderPool::take_spare() {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (!spare_.empty()) {
-      auto connection = std::move(spare_.back());
-      spare_.pop_back();
-      return connection;
-    }
-  }
-  return connect_();
-}
-
-void ReaderPool::run_here(detail::ReadJob& job) {
-  auto connection = take_spare();
-  if (!connection) return job.answer_in_place(std::unexpected(connection.error()));
-  job.answer_in_place(done(read(**connection, job)));
-  const std::scoped_lock lock(mutex_);
-  spare_.push_back(*std::move(connection));
 }
 
 }  // namespace acloud::store

@@ -1,9 +1,8 @@
-// Threads that read, each over a connection of its own, and spare connections for reads on other threads.
+// Threads that read, each over a connection of its own.
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -17,26 +16,20 @@ class ReaderPool {
  public:
   using Connect = std::function<Result<std::unique_ptr<Connection>>()>;
 
-  // Errors: those of `connect`, which is kept for run_here.
-  static Result<std::unique_ptr<ReaderPool>> start(std::size_t threads, Connect connect);
+  // Errors: those of `connect`.
+  static Result<std::unique_ptr<ReaderPool>> start(std::size_t threads, const Connect& connect);
   ~ReaderPool();  // answers what is queued first
   ReaderPool(const ReaderPool&) = delete;
   ReaderPool& operator=(const ReaderPool&) = delete;
 
   void submit(detail::ReadJob& job) { queue_.push(job); }
   bool withdraw(detail::ReadJob& job) { return queue_.withdraw(job); }
-  // Runs and answers the job on this thread, over a spare connection, or a new one if none is spare.
-  void run_here(detail::ReadJob& job);
 
  private:
-  explicit ReaderPool(Connect connect) : connect_(std::move(connect)) {}
+  ReaderPool() = default;
   static Result<> read(Connection& connection, detail::ReadJob& job);
-  Result<std::unique_ptr<Connection>> take_spare();
 
-  const Connect connect_;
   JobQueue<detail::ReadJob> queue_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Connection>> spare_;
   std::vector<std::jthread> threads_;
 };
 

@@ -1,6 +1,8 @@
 #include "task/drive.h"
 
+#include <algorithm>
 #include <deque>
+#include <span>
 
 #include "async/task_scope.h"
 #include "async/wait.h"
@@ -10,6 +12,8 @@ namespace {
 
 constexpr int kAttempts = 6;             // of a step that fails for what may pass
 constexpr int kAttemptsOfClaimed = 120;  // of one that a server which is gone was at
+// Steps of another engine that a crash cut off may have had numbers after the journal's last, and their keys.
+constexpr std::int64_t kUnderWayMost = 1'000;
 constexpr std::chrono::milliseconds kFirstPause{50};
 constexpr std::chrono::seconds kLongestPause{10};
 
@@ -53,25 +57,48 @@ class Driver {
  private:
   Task<Result<>> replay() {
     ACLOUD_CO_TRY(const std::vector<Entry> entries, co_await journal_.read());
-    for (const Entry& entry : entries) {
-      const Step& step = entry.step;
-      if (step.kind == StepKind::interrupt) {
+    for (auto entry = entries.begin(); entry != entries.end(); ++entry) {
+      const Step& step = entry->step;
+      if (step.kind == StepKind::interrupt && step.name == kOutgrown) {
+        script_.outgrow({}, step.number);
+      } else if (step.kind == StepKind::interrupt) {
         script_.interrupt(step.name);
-        continue;
-      }
-      const std::vector<Step> expected = script_.next();
-      const auto found = std::ranges::find(expected, step.number, &Step::number);
-      if (found == expected.end() || found->kind != step.kind || found->name != step.name) {
-        co_return fail(ErrorCode::internal, "step {} of the journal, {}, is not what the task does there",
-                       step.number, step.name);
-      }
-      if (entry.outcome) {
-        script_.take(step.number, *entry.outcome);
+      } else if (!is_next(step)) {
+        const auto taken_over = std::find_if(entry, entries.end(), [](const Entry& later) {
+          return later.step.kind == StepKind::interrupt && later.step.name == kOutgrown;
+        });
+        const std::span rest(entry, taken_over);
+        if (taken_over == entries.end()) co_return co_await outgrow(rest);
+        script_.outgrow(rest, taken_over->step.number);
+        entry = taken_over;
+      } else if (entry->outcome) {
+        script_.take(step.number, *entry->outcome);
       } else {
-        begun_[step.number] = entry.began;
+        begun_[step.number] = entry->began;
       }
     }
     co_return Result<>();
+  }
+
+  // Is it what the script does there?
+  bool is_next(const Step& step) {
+    const std::vector<Step>& expected = script_.next();
+    const auto found = std::ranges::find(expected, step.number, &Step::number);
+    return found != expected.end() && found->kind == step.kind && found->name == step.name;
+  }
+
+  // Journals that this engine takes over from the one that wrote `rest`.
+  Task<Result<>> outgrow(std::span<const Entry> rest) {
+    const std::int64_t number = rest.back().step.number + kUnderWayMost;
+    ACLOUD_CO_CHECK(co_await journal_.keep(interruption(number, std::string(kOutgrown))).shielded());
+    script_.outgrow(rest, number);
+    co_return Result<>();
+  }
+
+  Entry interruption(std::int64_t number, std::string why) const {
+    return {.step = {.number = number, .kind = StepKind::interrupt, .name = std::move(why), .input = "{}"},
+            .outcome = Outcome{.ok = true, .json = "{}"},
+            .began = clock_.now()};
   }
 
   // Journals that the task is cancelled or out of time, once.
@@ -81,11 +108,7 @@ class Driver {
                             : clock_.now() >= deadline_ ? std::string("deadline")
                                                         : std::string();
     if (why.empty()) co_return false;
-    Entry entry{
-        .step = {.number = script_.next_number(), .kind = StepKind::interrupt, .name = why, .input = "{}"},
-        .outcome = Outcome{.ok = true, .json = "{}"},
-        .began = clock_.now()};
-    ACLOUD_CO_CHECK(co_await journal_.keep(std::move(entry)).shielded());
+    ACLOUD_CO_CHECK(co_await journal_.keep(interruption(script_.next_number(), why)).shielded());
     script_.interrupt(why);
     co_return true;
   }

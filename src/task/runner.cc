@@ -212,13 +212,6 @@ class Runner::Worker {
   }
 
   static Result<Spec> spec_of(const Claimed& task) {
-    if (task.version != Script::kVersion) {
-      return fail(ErrorCode::precondition_failed,
-                  "the task was begun under version {} of the engine, which this server, with version {}, "
-                  "can't go on "
-                  "with; task.retry begins it anew",
-                  task.version, Script::kVersion);
-    }
     Spec spec{.id = task.id, .request = {}, .tools = {}};
     ACLOUD_TRY(const Json request, parse_json(task.spec_json));
     ACLOUD_TRY(spec.request, decode<RunTask>(request));

@@ -174,20 +174,31 @@ void Script::take_setup(const Step& step, const Outcome& outcome) {
   if (makes_room_) return take_room(step, outcome);
   if (!outcome.ok) return is_for_now(outcome) ? wait_for_room() : fail(failure_of(outcome));
   const Json reply = parse_reply(outcome);
-  if (step.name == "model.list") {
-    take_models(reply);
-  } else if (step.name == "sandbox.create") {
-    sandbox_ = text_at(reply, "id");
-    made_.push_back({"sandbox", sandbox_});
-  } else if (step.name == "object.get") {
-    fetched_ = outcome.json;
-  } else if (step.name == "database.create") {
-    made_.push_back({"database", spec_.request.resources.database->name});
-  } else if (step.name == "object.create_bucket") {
-    made_.push_back({"bucket", *spec_.request.resources.bucket});
-  } else if (step.name == "queue.create") {
-    made_.push_back({"queue", *spec_.request.resources.queue});
-  }
+  if (step.name == "model.list") return take_models(reply);
+  if (step.name == "object.get") fetched_ = outcome.json;
+  note_made(step, reply);
+  if (step.name == "sandbox.create") sandbox_ = made_.back().name;
+}
+
+// What a call of setting up has made.
+void Script::note_made(const Step& step, const Json& reply) {
+  const Resources& wanted = spec_.request.resources;
+  if (step.name == "sandbox.create") made_.push_back({"sandbox", text_at(reply, "id")});
+  if (step.name == "database.create" && wanted.database) made_.push_back({"database", wanted.database->name});
+  if (step.name == "object.create_bucket" && wanted.bucket) made_.push_back({"bucket", *wanted.bucket});
+  if (step.name == "queue.create" && wanted.queue) made_.push_back({"queue", *wanted.queue});
+}
+
+void Script::note_removed(const Step& step) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kRemovals{
+      {{"sandbox.kill", "sandbox"},
+       {"database.delete", "database"},
+       {"object.delete_bucket", "bucket"},
+       {"queue.delete", "queue"}}};
+  const auto removal =
+      std::ranges::find(kRemovals, step.name, &std::pair<std::string_view, std::string_view>::first);
+  if (removal != kRemovals.end())
+    std::erase_if(made_, [&](const Resource& made) { return made.kind == removal->second; });
 }
 
 // Where something can't be had just now, the task holds no part of the rest while it waits: what was made
@@ -343,6 +354,34 @@ void Script::interrupt(std::string_view why) {
   } else {
     ending_.state = State::cancelled;
   }
+  batch_.clear();
+  begin_teardown();
+}
+
+void Script::outgrow(std::span<const Entry> rest, std::int64_t number) {
+  advance();
+  for (const auto& [step, outcome, began] : rest) {
+    if (!outcome || !outcome->ok) continue;
+    if (!step.as_owner) {
+      undo_.note(step, *outcome);
+      continue;
+    }
+    note_made(step, parse_reply(*outcome));
+    note_removed(step);
+    used_key_ = used_key_ || step.name == "sandbox.start_process";
+  }
+  const std::string where =
+      rest.empty() ? "the task"
+                   : fmt::format("step {}, {},", rest.front().step.number, rest.front().step.name);
+  ending_ = {
+      .state = State::failed,
+      .result = {},
+      .error = TaskFailure{"precondition_failed",
+                           fmt::format("{} was done by another version of acloud, and is not what this one "
+                                       "would do there; task.retry begins it anew",
+                                       where)}};
+  next_number_ = number + 1;
+  makes_room_ = false;
   batch_.clear();
   begin_teardown();
 }

@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "task/agent_loop.h"
 #include "task/compensation.h"
@@ -25,8 +26,9 @@ struct Spec {
 
 class Script {
  public:
-  // Raised with every change after which older journals would be read otherwise.
-  static constexpr std::int64_t kVersion = 2;
+  // Raised with every change after which an older engine would read a newer journal otherwise: it then leaves
+  // such tasks to servers that can go on with them. What becomes of older ones, replay finds out (outgrow()).
+  static constexpr std::int64_t kVersion = 3;
 
   // In the input of a step: the task's own API key and its id, which are in no journal.
   static constexpr std::string_view kKeyMark = "${task.key}";
@@ -50,6 +52,10 @@ class Script {
   // The task is stopped: `why` is cancelled, deadline or revoked. Takes a number of its own, as it is
   // journaled. What is being done is given up, and resources are removed.
   void interrupt(std::string_view why);
+  // An earlier version of the engine did, in `rest` of the journal, what this one does not do there. What
+  // that has made is removed or undone, and the task fails: the outcomes that there are answer other steps
+  // than it would ask for. `number` is the journal's for this, after all of `rest`.
+  void outgrow(std::span<const Entry> rest, std::int64_t number);
   // Only while it works, or waits for resources: a step that makes or removes one may have done so already,
   // and setting up is short. REQUIRES: next() was called since the last take().
   bool can_be_interrupted() const;
@@ -70,6 +76,8 @@ class Script {
   void empty_bucket(const Json& page);
   void take_models(const Json& reply);
   void take_setup(const Step& step, const Outcome& outcome);
+  void note_made(const Step& step, const Json& reply);
+  void note_removed(const Step& step);
   void take_output(const Outcome& outcome);
   void take_work(std::size_t index, const Step& step, const Outcome& outcome);
   void take_teardown(const Step& step, const Outcome& outcome);

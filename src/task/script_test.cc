@@ -129,6 +129,41 @@ TEST(Script, WhatWasDoneIsUndoneInReverseWhereTheTaskFails) {
   EXPECT_EQ(script.ending().result["not_undone"][0]["arguments"]["key"], "of second");
 }
 
+Entry done(std::string name, bool as_owner, Outcome outcome, std::string input = "{}") {
+  return {.step = {.number = 7,
+                   .kind = StepKind::call,
+                   .name = std::move(name),
+                   .input = std::move(input),
+                   .ref = {},
+                   .as_owner = as_owner},
+          .outcome = std::move(outcome),
+          .began = {}};
+}
+
+TEST(Script, WhatAnotherVersionMadeIsRemovedAndWhatItDidIsUndone) {
+  Script script(wanted_spec());
+  up_to(script, "queue.create");
+  const std::vector<Entry> rest{
+      done("queue.create", true, {true, "{}"}),
+      done("object.put", false, {true, R"({"keys":["k"]})"}, R"({"bucket":"b","key":"k"})"),
+      done("object.put", false, failure("conflict", "no")),
+  };
+  script.outgrow(rest, 20);
+  EXPECT_EQ(script.next_number(), 21);
+  EXPECT_EQ(rest_of(script), (std::vector<std::string>{"object.delete", "queue.delete", "sandbox.kill"}));
+  EXPECT_EQ(script.ending().state, State::failed);
+  EXPECT_EQ(script.ending().error->code, "precondition_failed");
+  EXPECT_NE(script.ending().error->message.find("step 7, queue.create,"), std::string::npos)
+      << script.ending().error->message;
+}
+
+TEST(Script, WhatAnotherVersionHasRemovedIsNotRemovedAgain) {
+  Script script(wanted_spec());
+  up_to(script, "queue.create");
+  script.outgrow(std::vector{done("sandbox.kill", true, {true, "{}"})}, 8);
+  EXPECT_TRUE(rest_of(script).empty());
+}
+
 TEST(Script, NothingIsUndoneOfATaskThatSucceeds) {
   Script script(wanted_spec());
   script.take(up_to(script, "model.chat").number, asks_for_put("first"));

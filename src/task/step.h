@@ -39,6 +39,9 @@ inline constexpr std::string_view kSummaryStep = "context.summary";
 // The name of a sleep in which a task waits, with nothing, for resources that can't be had just now.
 inline constexpr std::string_view kRoomStep = "task.wait_for_resources";
 
+// The name of an interrupt: from here on the journal is of an engine that has taken over from another.
+inline constexpr std::string_view kOutgrown = "outgrown";
+
 struct Step {
   std::int64_t number = 0;
   StepKind kind = StepKind::call;

@@ -137,11 +137,13 @@ struct Candidate {
 };
 
 // Which tasks a server may take: $1 is its place, $2 a time before which the last lease of a place must have
-// ended for the place to be gone for good.
-constexpr std::string_view kMayTake =
-    "(place = '' OR place = $1 OR NOT EXISTS (SELECT 1 FROM instances WHERE instances.place = tasks.place "
+// ended for the place to be gone for good. {} is the version of its engine.
+constexpr std::string_view kMayTakeOf =
+    "version <= {} AND (place = '' OR place = $1 OR NOT EXISTS (SELECT 1 FROM instances WHERE "
+    "instances.place = tasks.place "
     "AND "
     "instances.until > $2))";
+const std::string kMayTake = fmt::format(kMayTakeOf, Script::kVersion);
 
 // A pure choice, so that it can be thought about: aged ones first, then by priority, in each of these a
 // workspace with fewer running before one with more.
@@ -194,11 +196,11 @@ Result<std::vector<Claimed>> claim(store::Transaction& tx, const Holder& holder,
                tx.query("UPDATE tasks SET holder = $2, due = $3, state = 'running', "
                         "started = COALESCE(started, $4), "
                         "interrupt = CASE WHEN interrupt = '' AND place <> '' AND place <> $5 THEN $6 ELSE "
-                        "interrupt END, "
+                        "interrupt END, version = $7, "
                         "place = CASE WHEN bound <> 0 THEN $5 ELSE place END WHERE id = $1 "
-                        "RETURNING owner, spec, tools, secret, interrupt, version, attempt, deadline",
+                        "RETURNING owner, spec, tools, secret, interrupt, attempt, deadline",
                         {id, holder.instance, store::to_value(now + holder.lease), store::to_value(now),
-                         holder.place, std::string(kMoved)}));
+                         holder.place, std::string(kMoved), Script::kVersion}));
     const store::Row& row = taken.front();
     ACLOUD_TRY(const Json owner_json, parse_json(row.text(0)));
     ACLOUD_TRY(Owner owner, decode<Owner>(owner_json));
@@ -208,9 +210,8 @@ Result<std::vector<Claimed>> claim(store::Transaction& tx, const Holder& holder,
                        .tools_json = row.text(2),
                        .secret = row.text(3),
                        .interrupt = row.text(4),
-                       .version = row.integer(5),
-                       .attempt = row.integer(6),
-                       .deadline = row.time(7)});
+                       .attempt = row.integer(5),
+                       .deadline = row.time(6)});
   }
   return claimed;
 }

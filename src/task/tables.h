@@ -46,7 +46,7 @@ struct Claimed {
   std::string id;
   Owner owner;
   std::string spec_json, tools_json, secret, interrupt;
-  std::int64_t version = 0, attempt = 1;
+  std::int64_t attempt = 1;
   Time deadline{};
 };
 
@@ -68,7 +68,8 @@ Result<> add(store::Transaction& transaction, const NewTask& task, const Owner& 
 // Takes up to `most` tasks that are due: those with a higher priority first, a workspace in turn with the
 // others (`running`: how many each has here), and of one workspace the longest due. One that waits long
 // enough comes before any priority. One that is bound to a place is taken there, and elsewhere only to be
-// interrupted (kMoved), when the place is gone for good.
+// interrupted (kMoved), when the place is gone for good. One that a newer engine has had is left to such:
+// what is taken is of this engine's version from then on.
 Result<std::vector<Claimed>> claim(store::Transaction& transaction, const Holder& holder, Time now,
                                    std::size_t most, std::map<std::string, std::size_t> running);
 // Keeps the leases of these; gives why any of them is to be interrupted, and "lost" for those that are no

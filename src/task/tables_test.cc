@@ -92,6 +92,29 @@ TEST_P(TablesTest, ATaskIsOneServersUntilItsLeaseIsOver) {
   EXPECT_EQ(entries.front().outcome->json, "0");
 }
 
+TEST_P(TablesTest, ATaskOfANewerEngineIsLeftToIt) {
+  add("task_a");
+  const auto set_version = [&](std::int64_t version) {
+    ASSERT_TRUE(run(database_.write_durably([version](store::Transaction& tx) {
+      return tx.execute("UPDATE tasks SET version = $1 WHERE id = 'task_a'", {version});
+    })));
+  };
+  const auto due = [&] {
+    return *run(
+        database_.read([&](store::Reader& reader) { return tables::next_due(reader, one_, clock_.now()); }));
+  };
+  set_version(Script::kVersion + 1);
+  EXPECT_TRUE(claim(one_).empty());
+  EXPECT_FALSE(due());
+  EXPECT_EQ(state("task_a"), State::queued);
+  // One of an older engine is this one's from now on: the older would not read what this one writes.
+  set_version(Script::kVersion - 1);
+  EXPECT_TRUE(due());
+  ASSERT_EQ(claim(one_).size(), 1);
+  const auto rows = run(database_.query("SELECT version FROM tasks", {})).value();
+  EXPECT_EQ(rows.front().integer(0), Script::kVersion);
+}
+
 TEST_P(TablesTest, ATaskWithSandboxesStaysWhereTheyAreAsLongAsThatMayComeBack) {
   kernel::Instances life(database_, clock_, {.id = "one", .place = "here"});
   ASSERT_TRUE(run(life.start()));

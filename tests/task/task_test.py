@@ -1,8 +1,10 @@
 """Tasks on a running server: agents of a scripted model, programs, rights, resources, cancelling, waiting; and kill -9."""
 
+import contextlib
 import json
 import os
 import random
+import sqlite3
 import tempfile
 import time
 import unittest
@@ -354,6 +356,54 @@ except urllib.error.HTTPError as error:
         task = self.call("task.run", {"program": {"command": "echo why >&2; exit 3"}})["id"]
         ended = self.end_of(task)
         self.assertEqual((ended["state"], ended["result"]["exit_code"], ended["result"]["stderr"]), ("failed", 3, "why\n"))
+
+
+class Versions(TaskCase):
+    """A server whose engine is another than the one that began a task."""
+
+    @contextlib.contextmanager
+    def store(self):
+        """Its store, while it does not run."""
+        self.server.stop(kill=True)
+        with contextlib.closing(sqlite3.connect(os.path.join(self.server.data, "acloud.db"))) as store, store:
+            yield store
+        self.server.start()
+
+    def sleeper(self):
+        task = self.start([[["task_sleep", {"seconds": 2}]]], tools=["task.sleep"], resources={"sandbox": {}})
+        self.reach(task, "waiting")
+        return task
+
+    def test_a_journal_that_reads_the_same_is_gone_on_with(self):
+        task = self.sleeper()
+        with self.store() as store:
+            store.execute("UPDATE tasks SET version = 1 WHERE id = ?", (task,))
+        self.assertEqual(self.end_of(task)["state"], "succeeded")
+        self.nothing_left()
+
+    def test_one_that_does_not_ends_its_task_and_what_was_made_for_it(self):
+        task = self.sleeper()
+        with self.store() as store:
+            changed = store.execute("UPDATE task_steps SET name = 'model.ask' WHERE task = ? AND name = 'model.chat'", (task,))
+            self.assertEqual(changed.rowcount, 1)
+        ended = self.end_of(task)
+        self.assertEqual((ended["state"], ended["error"]["code"]), ("failed", "precondition_failed"), ended)
+        self.assertIn("model.ask", ended["error"]["message"])
+        self.nothing_left()
+        self.call("task.retry", {"id": task})
+        self.assertEqual(self.end_of(task)["state"], "succeeded")
+
+    def test_a_task_of_a_newer_engine_waits_for_one(self):
+        task = self.sleeper()
+        with self.store() as store:
+            (own,) = store.execute("SELECT version FROM tasks WHERE id = ?", (task,)).fetchone()
+            store.execute("UPDATE tasks SET version = ? WHERE id = ?", (own + 1, task))
+        other = self.start([[["task_sleep", {"seconds": 3}]]], tools=["task.sleep"])
+        self.assertEqual(self.end_of(other)["state"], "succeeded")
+        self.assertEqual(self.call("task.get", {"id": task})["state"], "waiting")
+        with self.store() as store:
+            store.execute("UPDATE tasks SET version = ? WHERE id = ?", (own, task))
+        self.assertEqual(self.end_of(task)["state"], "succeeded")
 
 
 class Crashes(TaskCase):

@@ -168,6 +168,7 @@ Task<Result<std::unique_ptr<Jail>>> Host::State::hear_from_new(Spec spec, Fd con
   state->written = std::move(reply.second[2]);
   state->cgroups = cgroups;
   state->spawner = spawner;
+  state->closer = closer;
   co_return std::unique_ptr<Jail>(new Jail(std::move(state)));
 }
 
@@ -213,6 +214,7 @@ Task<Result<std::unique_ptr<Jail>>> Host::attach(std::string id, async::Deadline
   state->control = std::move(survivor.socket);
   state->cgroups = state_->cgroups;
   state->spawner = state_->spawner;
+  state->closer = state_->closer;
   state->list_pending = true;
   Result<> answered = send(state->control.get(), encode(Attach{}));
   const Result<bool> frozen = state->cgroups.is_frozen(id);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "sandbox/jail/closer.h"
 #include "sandbox/jail/jail.h"
 #include "sandbox/jail/kernel/cgroup.h"
 #include "sandbox/jail/protocol.h"
@@ -36,6 +37,12 @@ class SpawnerLink {
 };
 
 struct Jail::State {
+  ~State() {
+    if (!closer) return;
+    closer->close(std::move(root));
+    closer->close(std::move(written));
+  }
+
   std::string id;
   Limits limits;
   std::uint32_t first_id = 0;
@@ -43,6 +50,7 @@ struct Jail::State {
   Fd control, root, init, written;
   Cgroups cgroups;
   std::shared_ptr<const SpawnerLink> spawner;  // shared with the Host, which may go first
+  std::shared_ptr<Closer> closer;              // likewise
   bool list_pending = false;                   // attached while frozen: init has yet to name its programs
   std::vector<std::unique_ptr<Process>> kept;
 
@@ -57,6 +65,7 @@ struct Host::State {
   Report report;
   Cgroups cgroups;
   std::shared_ptr<const SpawnerLink> spawner;
+  std::shared_ptr<Closer> closer = std::make_shared<Closer>();
   pid_t pid = -1;
 
   std::string jail_folder(const std::string& id) const { return folder + "/jails/" + id; }

@@ -95,8 +95,17 @@ Result<> SqliteConnection::begin(Mode mode) {
   if (mode == Mode::statement) return {};
   if (mode == Mode::read) return run("BEGIN");
   // Where it fails the log grows on; if the disk is to blame, the commit will say so.
-  if (pages_in_log_ > kLogTooLong) std::ignore = checkpoint();
+  if (pages_in_log_ > kLogTooLong) {
+    std::ignore = checkpoint();
+    renewed_();
+  }
   return run("BEGIN IMMEDIATE");
+}
+
+Result<> SqliteConnection::commit() {
+  ACLOUD_CHECK(run("COMMIT"));
+  renewed_();
+  return {};
 }
 
 void SqliteConnection::rollback() {

@@ -9,6 +9,7 @@
 
 #include <sqlite3.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -37,13 +38,17 @@ class SqliteConnection final : public Connection {
   Result<Rows> query(std::string_view sql, const Params& params) override;
   Result<std::int64_t> execute(std::string_view sql, const Params& params) override;
   Result<> begin(Mode mode) override;
-  Result<> commit() override { return run("COMMIT"); }
+  Result<> commit() override;
   void rollback() override;
   Result<> savepoint() override { return run("SAVEPOINT closure"); }
   Result<> keep() override { return run("RELEASE closure"); }
   Result<> undo() override;
   Result<> run_script(const std::string& sql) override;
   State state() const override;
+
+  // Of a writer: called when there is something new to read, and before the log can begin anew, if nobody
+  // reads.
+  void when_renewed(std::function<void()> renewed) { renewed_ = std::move(renewed); }
 
   // Copies what the log holds into the file, as far as no reader needs the older pages.
   Result<> checkpoint();
@@ -60,6 +65,7 @@ class SqliteConnection final : public Connection {
   std::unique_ptr<sqlite3, Close> raw_;  // before the statements, which go first
   StatementCache statements_;
   std::unique_ptr<Checkpointer> checkpointer_;
+  std::function<void()> renewed_ = [] {};
   Mode mode_ = Mode::statement;
   int pages_in_log_ = 0;
 };
