@@ -262,7 +262,7 @@ Result<> Cloud::declare_products() {
       *database_, clock_, random_, [this](std::string id) { return keys_->works(std::move(id)); });
   task::trigger::declare(catalog_, *triggers_);
   webhooks_ = std::make_unique<task::trigger::Webhook>(*triggers_, clock_);
-  usage_ = std::make_unique<usage::UsageService>(*database_, config_.usage.currency);
+  usage_ = std::make_unique<usage::UsageService>(*database_, ledger_->prices(), config_.usage.currency);
   usage::declare(catalog_, *usage_);
   ACLOUD_TRY(outside_, mcp::Servers::make(config_.mcp_server, {.clock = clock_,
                                                                .random = random_,

@@ -36,6 +36,11 @@ void declare(kernel::Catalog& catalog, UsageService& service) {
       .example("As CSV", R"({"from":"2026-11-01T00:00:00Z","to":"2026-12-01T00:00:00Z"})")
       .example("As events", R"({"from":"2026-11-01T00:00:00Z","format":"cloudevents"})")
       .handler(service, &UsageService::export_uses);
+  usage.operation<ListPrices, PriceList>("prices")
+      .summary("What models cost, by the token.")
+      .keywords("price list sheet tariff rates expensive cheapest model per million")
+      .example("All of them", "{}")
+      .handler(service, &UsageService::prices);
 }
 
 }  // namespace acloud::usage

@@ -7,6 +7,7 @@
 
 #include "kernel/page.h"
 #include "ledger/money.h"
+#include "ledger/usage.h"
 #include "store/database.h"
 
 namespace acloud::usage {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ledger/money.h"
+#include "ledger/usage.h"
 #include "store/database.h"
 
 namespace acloud::usage {

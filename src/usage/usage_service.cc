@@ -122,4 +122,8 @@ Task<Result<Exported>> UsageService::export_uses(kernel::Context& context, Expor
   co_return Exported{*std::move(content)};
 }
 
+Task<Result<PriceList>> UsageService::prices(kernel::Context&, ListPrices request) {
+  co_return price_list(prices_, request, currency_);
+}
+
 }  // namespace acloud::usage

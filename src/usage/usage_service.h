@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/call.h"
+#include "usage/price_list.h"
 #include "usage/query.h"
 #include "usage/statement.h"
 #include "usage/uses.h"
@@ -55,9 +56,10 @@ struct Receipt {
 
 class UsageService {
  public:
-  // `currency`: of the operator's prices. REQUIRES: `database` outlives what is exported.
-  UsageService(store::Database& database, std::string currency)
-      : database_(database), currency_(std::move(currency)) {}
+  // `currency`: of the operator's prices. REQUIRES: `database` and `prices` outlive it and what is exported.
+  UsageService(store::Database& database, const ledger::PriceBook& prices, std::string currency)
+      : database_(database), prices_(prices), currency_(std::move(currency)) {}
+
   static std::vector<store::Migration> migrations();
   // Errors: not_found: nothing is known of such a task.
   Task<Result<Receipt>> receipt(kernel::Context& context, ReceiptOf request);
@@ -66,9 +68,12 @@ class UsageService {
   Task<Result<Statement>> statement(kernel::Context& context, StatementOf request);
   // Errors: too_large as JSON.
   Task<Result<Exported>> export_uses(kernel::Context& context, ExportUsage request);
+  // Errors: as price_list.
+  Task<Result<PriceList>> prices(kernel::Context& context, ListPrices request);
 
  private:
   store::Database& database_;
+  const ledger::PriceBook& prices_;
   std::string currency_;
 };
 

@@ -119,6 +119,16 @@ class Usage(unittest.TestCase):
         bill = self.server.call("usage.statement", {"month": self.began.strftime("%Y-%m"), "workspace": self.workspace})
         self.assertEqual(bill.json["workspace"], self.workspace)
 
+    def test_prices_are_what_calls_are_charged_by(self):
+        listed = self.call("usage.prices")["items"]
+        self.assertEqual([item["model"] for item in listed], ["gpt"])
+        self.assertEqual(self.call("usage.prices", {"model": "gpt"})["items"], listed)
+        rates = listed[0]["prices"]["tiers"][0]["rates"]
+        self.assertEqual([rates[name] for name in ("input", "cache_read", "output", "batch_input", "batch_output")],
+                         ["0.000001", "0.0000001", "0.00001", "0.0000005", "0.000005"])
+        self.assertEqual(listed[0]["currency"], "EUR")
+        self.assertEqual(self.server.call("usage.prices", {"model": "claude"}).code, "not_found")
+
     def test_what_makes_no_sense_is_refused(self):
         for arguments in ({"from": "2026-11-02T00:00:00Z", "to": "2026-11-01T00:00:00Z"}, {"group_by": []},
                           {"group_by": ["colour"]}, {"cursor": "zz"}):
