@@ -95,21 +95,6 @@ Result<> check_environment(const std::map<std::string, std::string>& env) {
               SandboxService::kEnvironmentMost);
 }
 
-jail::Command base_command(const Record& record, std::map<std::string, std::string> env, std::string cwd) {
-  jail::Command command;
-  command.cwd = absolute_path(std::move(cwd));
-  env.insert(record.env.begin(), record.env.end());  // keeps what the request says
-  env.insert({{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-              {"HOME", std::string(kHome)},
-              {"USER", "root"},
-              {"LOGNAME", "root"},
-              {"SHELL", "/bin/bash"},
-              {"LANG", "C.UTF-8"}});
-  env.merge(egress_environment(record.egress));
-  command.env.assign(env.begin(), env.end());
-  return command;
-}
-
 Task<Result<jail::Command>> SandboxService::to_command(Sandbox& sandbox, Wanted wanted) {
   User user;
   if (wanted.user != user.name) {

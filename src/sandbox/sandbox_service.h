@@ -3,6 +3,7 @@
 
 #include "kernel/call.h"
 #include "sandbox/code/code_types.h"
+#include "sandbox/command.h"
 #include "sandbox/file_types.h"
 #include "sandbox/files.h"
 #include "sandbox/image_types.h"
@@ -124,7 +125,5 @@ Task<Result<jail::Fd>> receive_file(net::Body body, std::string folder, async::B
 async::Deadline soon(const kernel::Context& context);
 // Errors: invalid_argument, too_large.
 Result<> check_environment(const std::map<std::string, std::string>& env);
-// A command without its program: `env` beside the sandbox's own environment, and a folder.
-jail::Command base_command(const Record& record, std::map<std::string, std::string> env, std::string cwd);
 
 }  // namespace acloud::sandbox

@@ -1,6 +1,7 @@
 #include "sandbox/sandboxes.h"
 
 #include "base/log.h"
+#include "sandbox/command.h"
 
 namespace acloud::sandbox {
 namespace {
@@ -39,6 +40,8 @@ Task<> Sandboxes::run(Missing missing, Abandoned abandoned) {
   loop_ = async::EventLoop::current();
   co_await open_with_patience();
   opened_.open();
+  // Containers are not made ahead.
+  if (problem_.empty() && options_.pool > 0 && options_.runtime.empty()) watchers_.spawn(zygotes_.keep());
   for (unsigned turn = 0; co_await async::sleep_for(kTendEvery); ++turn) {
     co_await tend(missing);
     if (turn % kTurnsBetween == 0) co_await end_abandoned(abandoned);
@@ -47,6 +50,7 @@ Task<> Sandboxes::run(Missing missing, Abandoned abandoned) {
   if (importer_) importer_->stop();
   watchers_.cancel();
   co_await watchers_.join();
+  co_await zygotes_.end().shielded();
 }
 
 Task<> Sandboxes::open_with_patience() {
@@ -152,11 +156,16 @@ void Sandboxes::add(std::shared_ptr<Sandbox> sandbox) {
 
 Task<Result<std::shared_ptr<Sandbox>>> Sandboxes::create(Record record, images::Layers::Held layers) {
   ACLOUD_CO_CHECK(co_await available());
-  record.id = "sbx_" + random_.hex(10);
-  jail::Spec spec{.id = record.id, .limits = to_limits(record.limits)};
-  spec.image.host_usr = record.host_usr;
-  for (const std::string& id : record.layers) spec.image.layers.push_back(images_->layers().path(id));
-  ACLOUD_CO_TRY(auto jail, co_await host_->create(std::move(spec), soon()));
+  std::unique_ptr<code::Interpreter> python;
+  std::unique_ptr<jail::Jail> jail;
+  if (auto zygote = take_zygote(record)) {
+    jail = std::move(zygote->jail);
+    python = std::move(zygote->python);
+    record.id = jail->id();
+  } else {
+    ACLOUD_CO_TRY(jail, co_await make_jail(record));
+  }
+  zygotes_.note_sandbox();
   // Off the loop: even what is not synced waits while the disk's journal is written.
   const auto written = co_await async::run_blocking(blocking_, [&] { return records_.write(record); });
   if (!written) {
@@ -169,8 +178,40 @@ Task<Result<std::shared_ptr<Sandbox>>> Sandboxes::create(Record record, images::
     co_await async::run_blocking(blocking_, [&] { records_.remove(sandbox->id()); });
     co_return std::unexpected(opened.error());
   }
+  sandbox->contexts().give_spare(std::move(python));
   add(sandbox);
   co_return sandbox;
+}
+
+Task<Result<std::unique_ptr<jail::Jail>>> Sandboxes::make_jail(Record& record) {
+  record.id = "sbx_" + random_.hex(10);
+  jail::Spec spec{.id = record.id, .limits = to_limits(record.limits)};
+  spec.image.host_usr = record.host_usr;
+  for (const std::string& id : record.layers) spec.image.layers.push_back(images_->layers().path(id));
+  co_return co_await host_->create(std::move(spec), soon());
+}
+
+std::optional<code::Zygote> Sandboxes::take_zygote(const Record& record) {
+  const bool usual = record.layers.empty() && record.host_usr &&
+                     to_limits(record.limits) == to_limits(SandboxLimits{}) &&
+                     base_command(record, {}, std::string(kHome)).env == plain_environment();
+  return usual ? zygotes_.take() : std::nullopt;
+}
+
+// It has no record until somebody gets it, so that a later server removes what is left of it.
+Task<Result<code::Zygote>> Sandboxes::make_zygote() {
+  Record record;
+  ACLOUD_CO_TRY(auto jail, co_await make_jail(record));
+  auto python = co_await code::Interpreter::start(
+      *jail, Language::python, base_command(record, {}, std::string(kHome)), random_.hex(16), soon());
+  if (python) co_return code::Zygote{std::move(jail), *std::move(python)};
+  co_await end_zygote(record.id).shielded();
+  co_return std::unexpected(std::move(python).error());
+}
+
+Task<> Sandboxes::end_zygote(std::string id) {
+  if (const auto gone = co_await host_->destroy(id, soon()); !gone)
+    log_failure("what was made ahead is not cleared away", id, gone.error());
 }
 
 std::shared_ptr<Sandbox> Sandboxes::made_by(const std::string& workspace, const std::string& once) const {
@@ -258,6 +299,7 @@ Task<> Sandboxes::tend(const Missing& missing) {
     fresh.swap(unwatched_);
   }
   for (auto& sandbox : fresh) watchers_.spawn(watch(std::move(sandbox)));
+  zygotes_.look();
   const auto sandboxes = all();
   // Asked of the store rather than told by whoever deletes one: that may be another server, or be undone.
   std::set<std::string> workspaces;

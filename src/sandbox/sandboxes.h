@@ -14,6 +14,7 @@
 
 #include "async/task_scope.h"
 #include "base/random.h"
+#include "sandbox/code/zygotes.h"
 #include "sandbox/images/images.h"
 #include "sandbox/sandbox.h"
 
@@ -72,6 +73,8 @@ class Sandboxes {
   // it is still there.
   Task<Result<>> kill(std::shared_ptr<Sandbox> sandbox);
   std::size_t size() const;
+  // Somebody starts a Python for code.
+  void note_code() { zygotes_.note_code(); }
 
  private:
   Sandboxes(RecordFolder records, Options options, Clock& clock, Random& random,
@@ -80,7 +83,9 @@ class Sandboxes {
         options_(std::move(options)),
         clock_(clock),
         random_(random),
-        blocking_(blocking) {}
+        blocking_(blocking),
+        zygotes_([this] { return make_zygote(); },
+                 [this](std::string id) { return end_zygote(std::move(id)); }) {}
   // What a machine was out of for a moment must not keep sandboxes away for as long as the server lives.
   Task<> open_with_patience();
   Task<Result<>> open();
@@ -92,6 +97,12 @@ class Sandboxes {
   void add(std::shared_ptr<Sandbox> sandbox);
   Task<> watch(std::shared_ptr<Sandbox> sandbox);
   Sandbox::Shared shared();
+  // A jail for `record`, which gets its id.
+  Task<Result<std::unique_ptr<jail::Jail>>> make_jail(Record& record);
+  // Nothing where there is none, or `record` wants another kind of jail.
+  std::optional<code::Zygote> take_zygote(const Record& record);
+  Task<Result<code::Zygote>> make_zygote();
+  Task<> end_zygote(std::string id);
   Task<> tend(const Missing& missing);
   Task<> tend_images(std::set<std::string> gone);
   Task<> end_abandoned(const Abandoned& abandoned);
@@ -112,6 +123,7 @@ class Sandboxes {
   async::EventLoop* loop_ = nullptr;  // of run(), and of what follows
   async::TaskScope watchers_;
   bool stopping_ = false;
+  code::Zygotes zygotes_;
 
   mutable std::mutex mutex_;  // of what follows
   std::map<Name, std::shared_ptr<Sandbox>> index_;

@@ -3,6 +3,7 @@
 import base64
 import json
 import shutil
+import time
 import unittest
 
 from sandbox.sandbox_test import Case
@@ -183,6 +184,60 @@ class Hostile(Code):
         self.server.call("sandbox.kill", {"id": sandbox})
         self.assertIn(b"InterpreterEnded", response.read())
         connection.close()
+
+
+class StartedAhead(Code):
+    """A Python that waits in a sandbox before anybody asks for it."""
+    PYTHONS = ["pgrep", "-c", "python3"]
+    LOOK = ("import os\n(sorted(os.environ.items()), os.getcwd(), os.getuid(), os.getgroups(), sorted(os.listdir('.')), "
+            "sorted(os.listdir('/proc/self/fd')), os.getpriority(os.PRIO_PROCESS, 0), open('/proc/self/limits').read(), "
+            "[line for line in open('/proc/self/status') if line.startswith(('Cap', 'SigB', 'SigI', 'SigC', 'Seccomp', 'NoNewPrivs'))])")
+
+    def new(self, **arguments):
+        sandbox = self.server.call("sandbox.create", arguments).json["id"]
+        self.addCleanup(self.server.call, "sandbox.kill", {"id": sandbox})
+        return sandbox
+
+    def pythons(self, sandbox):
+        return int(self.server.call("sandbox.exec", {"id": sandbox, "command": self.PYTHONS}).json["stdout"])
+
+    def new_with_python(self):
+        """One of those that have it: they come once nobody has made a sandbox for a moment, or runs code."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            sandbox = self.new()
+            if self.pythons(sandbox) == 1:
+                return sandbox
+            self.run_code("1", id=sandbox)
+        self.fail("no sandbox ever comes with Python")
+
+    def test_it_is_as_one_that_is_started_when_asked_for(self):
+        ahead = self.new_with_python()
+        cold = self.new(limits={"processes": 100})
+        self.assertEqual(self.pythons(cold), 0)
+        self.assertEqual(self.text(self.LOOK, id=ahead), self.text(self.LOOK, id=cold).replace(" 100 ", " 512 "))
+        self.assertEqual(self.pythons(ahead), 1)
+        self.assertEqual(self.run_code("1", id=ahead)["execution_count"], 2)
+
+    def test_a_sandbox_with_an_environment_of_its_own_starts_its_own(self):
+        self.new_with_python()
+        sandbox = self.new(env={"GREETING": "hello", "PYTHONHASHSEED": "0"})
+        self.assertEqual(self.pythons(sandbox), 0)
+        self.assertEqual(self.text("import os, sys\nos.environ['GREETING'], sys.flags.hash_randomization", id=sandbox),
+                         "('hello', 0)")
+
+    def test_what_it_was_given_later_is_heeded(self):
+        sandbox = self.new_with_python()
+        self.server.call("sandbox.set_egress", {"id": sandbox, "egress": {"allow": ["example.org"]}})
+        self.assertIn("127.0.0.1", self.text("import os\nos.environ['HTTPS_PROXY']", id=sandbox))
+
+    def test_one_that_was_killed_is_not_missed(self):
+        sandbox = self.new_with_python()
+        self.server.call("sandbox.exec", {"id": sandbox, "command": "pkill -9 python3; while pgrep python3; do :; done"})
+        self.assertEqual(self.text("6 * 7", id=sandbox), "42")
+
+    def test_none_has_a_name_before_it_is_taken(self):
+        self.assertEqual(self.server.call("sandbox.list_contexts", {"id": self.new_with_python()}).json["items"], [])
 
 
 class Contexts(Code):

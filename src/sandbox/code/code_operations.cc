@@ -45,6 +45,12 @@ Task<Result<>> SandboxService::start_interpreter(Context& context, Sandbox& sand
   where.interpreter.reset();
   where.count = 0;
   jail::Command base = base_command(sandbox.record(), {}, where.cwd);
+  if (where.language == Language::python) {
+    sandboxes_.note_code();
+    if (base.cwd == kHome && base.env == plain_environment())
+      where.interpreter = sandbox.contexts().take_spare();
+    if (where.interpreter) co_return Result<>();
+  }
   const auto patience = async::Deadline::after(kStartPatience).earlier(context.deadline()).earlier(by);
   ACLOUD_CO_TRY(where.interpreter,
                 co_await code::Interpreter::start(sandbox, where.language, std::move(base),

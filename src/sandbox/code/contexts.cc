@@ -70,6 +70,17 @@ std::vector<std::shared_ptr<Context>> Contexts::all() const {
   return all;
 }
 
+void Contexts::give_spare(std::unique_ptr<Interpreter> python) {
+  const std::lock_guard lock(mutex_);
+  spare_ = std::move(python);
+}
+
+std::unique_ptr<Interpreter> Contexts::take_spare() {
+  const std::lock_guard lock(mutex_);
+  if (spare_ && !spare_->answers()) spare_.reset();
+  return std::move(spare_);
+}
+
 Result<std::shared_ptr<Context>> Contexts::remove(const std::string& name) {
   const std::lock_guard lock(mutex_);
   const auto found = contexts_.find(name);

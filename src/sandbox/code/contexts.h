@@ -33,6 +33,10 @@ class Contexts {
   // Errors: conflict (that name is taken), too_large (there are kMost).
   Result<std::shared_ptr<Context>> add(std::string name, Language language, std::string cwd);
   std::vector<std::shared_ptr<Context>> all() const;
+  // A Python that was started before anybody asked for it, in kHome and with the environment of a sandbox
+  // that has none of its own; given once. Null where there is none, or it has gone.
+  void give_spare(std::unique_ptr<Interpreter> python);
+  std::unique_ptr<Interpreter> take_spare();
   // Errors: not_found.
   Result<std::shared_ptr<Context>> remove(const std::string& name);
 
@@ -41,6 +45,7 @@ class Contexts {
 
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Context>> contexts_;
+  std::unique_ptr<Interpreter> spare_;
 };
 
 }  // namespace acloud::sandbox::code

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <csignal>
@@ -152,9 +153,24 @@ Task<> give_up_at_end(jail::Process& process, async::TaskScope& waiting) {
 Task<Result<std::unique_ptr<Interpreter>>> Interpreter::start(Sandbox& sandbox, Language language,
                                                               jail::Command base, std::string token,
                                                               async::Deadline by) {
-  ACLOUD_CO_TRY(const jail::Fd listener, co_await sandbox.listen(0, by));
+  ACLOUD_CO_TRY(jail::Fd listener, co_await sandbox.listen(0, by));
   base.argv = driver_command(language, port_of(listener.get()), token);
   ACLOUD_CO_TRY(auto process, co_await sandbox.start(std::move(base), by));
+  co_return co_await meet(std::move(listener), std::move(process), std::move(token), by);
+}
+
+Task<Result<std::unique_ptr<Interpreter>>> Interpreter::start(jail::Jail& jail, Language language,
+                                                              jail::Command base, std::string token,
+                                                              async::Deadline by) {
+  ACLOUD_CO_TRY(jail::Fd listener, co_await jail.listen(0, by));
+  base.argv = driver_command(language, port_of(listener.get()), token);
+  ACLOUD_CO_TRY(auto process, co_await jail.exec(std::move(base), by));
+  co_return co_await meet(std::move(listener), std::move(process), std::move(token), by);
+}
+
+Task<Result<std::unique_ptr<Interpreter>>> Interpreter::meet(jail::Fd listener,
+                                                             std::unique_ptr<jail::Process> process,
+                                                             std::string token, async::Deadline by) {
   (void)process->close_input();
   process->input.reset();
   Result<jail::Fd> link = async::cancelled();
@@ -172,6 +188,12 @@ Task<Result<std::unique_ptr<Interpreter>>> Interpreter::start(Sandbox& sandbox, 
     co_return std::unexpected(std::move(link).error());
   co_return fail(ErrorCode::unavailable,
                  "the interpreter ended as it started: has the sandbox memory and processes left?");
+}
+
+// It says nothing between cells.
+bool Interpreter::answers() const {
+  pollfd link{link_.get(), POLLIN | POLLRDHUP, 0};
+  return lives_ && ::poll(&link, 1, 0) == 0;
 }
 
 Interpreter::~Interpreter() {

@@ -48,6 +48,10 @@ class Interpreter {
   static Task<Result<std::unique_ptr<Interpreter>>> start(Sandbox& sandbox, Language language,
                                                           jail::Command base, std::string token,
                                                           async::Deadline by);
+  // The same in a jail that is nobody's yet.
+  static Task<Result<std::unique_ptr<Interpreter>>> start(jail::Jail& jail, Language language,
+                                                          jail::Command base, std::string token,
+                                                          async::Deadline by);
   // Ends it with all that it started.
   ~Interpreter();
 
@@ -57,9 +61,15 @@ class Interpreter {
   Task<Result<Ran>> run(const Cell& cell, async::Deadline by, kernel::EventSink* events, std::size_t keep);
   // False once it has ended or was killed: its state is lost.
   bool lives() const { return lives_; }
+  // False where its driver has gone since its last run.
+  bool answers() const;
 
  private:
   struct Talk;
+  // Waits for the driver that `process` is.
+  static Task<Result<std::unique_ptr<Interpreter>>> meet(jail::Fd listener,
+                                                         std::unique_ptr<jail::Process> process,
+                                                         std::string token, async::Deadline by);
   Interpreter(std::unique_ptr<jail::Process> process, jail::Fd link)
       : process_(std::move(process)), link_(std::move(link)) {}
   Task<> talk(Talk& talk);

@@ -145,8 +145,8 @@ class Host {
   // after thaw(). Errors: not_found (there is none, or it has died: destroy it).
   Task<Result<std::unique_ptr<Jail>>> attach(std::string id, async::Deadline by);
 
-  // Kills whatever runs in it and removes all that it was made of, whatever state it is in; what has no name
-  // (mounts, its disk) is freed a moment after the return. Succeeds where
+  // Kills whatever runs in it and frees its id, whatever state it is in; all else that it was made of goes a
+  // moment after the return, also where the server is killed meanwhile. Succeeds where
   // there is no such jail. Errors: unavailable, deadline_exceeded: try again.
   Task<Result<>> destroy(std::string id, async::Deadline by);
 

@@ -112,6 +112,17 @@ void visit(Archive& archive, Failure& value) {
 
 // --- Between the spawner and its makers -----------------------------------------------------------------
 
+// [nothing, or what Release brings]: removes the cgroups of a jail that has ended, then its folder, which has
+// the name of a spare one by then. Not answered.
+struct Bury {
+  static constexpr char kKind = 'Y';
+  std::string group;  // "": there is nothing but the descriptors
+};
+template <class Archive>
+void visit(Archive& archive, Bury& value) {
+  archive(value.group);
+}
+
 // Prepares what the jail of the next Make is made of. Not answered.
 struct Stock {
   static constexpr char kKind = 'Q';

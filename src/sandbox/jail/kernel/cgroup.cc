@@ -225,9 +225,11 @@ Result<std::optional<Fd>> Cgroups::open_unified(const std::string& id) const {
   return std::optional(std::move(group));
 }
 
+// By `tasks`: a thread that moves itself waits for nobody, while `cgroup.procs` has every processor of the
+// machine, and with it everybody who makes a process or a group, wait.
 Result<> Cgroups::enter_v1(const std::string& id) const {
   for (const std::string& parent : parents()) {
-    if (parent != unified_) ACLOUD_CHECK(write(parent + "/" + id + "/cgroup.procs", "0"));
+    if (parent != unified_) ACLOUD_CHECK(write(parent + "/" + id + "/tasks", "0"));
   }
   return {};
 }

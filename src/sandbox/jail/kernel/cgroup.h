@@ -37,7 +37,7 @@ class Cgroups {
   Result<> set_limits(const std::string& id, const Limits& limits) const;
   // The jail's folder in v2, if there is v2: for CLONE_INTO_CGROUP, and for init.
   Result<std::optional<Fd>> open_unified(const std::string& id) const;
-  // Moves the calling process into the groups of v1.
+  // Moves the calling process, which has one thread, into the groups of v1.
   Result<> enter_v1(const std::string& id) const;
 
   // Asks for it; is_frozen() says when it is done. On v2 `events` becomes ready (EPOLLPRI) with each change.

@@ -9,8 +9,10 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <thread>
 
 #include "sandbox/jail/init/init.h"
 #include "sandbox/jail/kernel/syscalls.h"
@@ -21,6 +23,9 @@
 
 namespace acloud::sandbox::jail {
 namespace {
+
+constexpr std::chrono::seconds kBuryPatience{5};
+constexpr std::chrono::milliseconds kBuryPause{1};
 
 // What the spawner needs of an init that is on its way.
 struct Child {
@@ -36,6 +41,18 @@ class Maker {
   void stock(const Stock& order) {
     slot_ = order.slot;
     parts_ = prepare(common_, disks_, slot_);
+  }
+
+  // The descriptors are closed by whoever has received them, which may take longer.
+  void bury(const Bury& order) {
+    const auto until = std::chrono::steady_clock::now() + kBuryPatience;
+    // The last process of a group leaves it a moment after it has ended for others.
+    while (!common_.cgroups.remove(order.group)) {
+      if (std::chrono::steady_clock::now() > until) return;  // what stays, the next spawner removes
+      std::this_thread::sleep_for(kBuryPause);
+    }
+    std::error_code error;
+    std::filesystem::remove_all(fmt::format("{}/jails/{}", folder_, spare_name(order.group)), error);
   }
 
   Result<Child> make(const Make& order, Fd control) {
@@ -131,8 +148,8 @@ void run_maker(const Common& common, Disks disks, const std::string& folder, Fd 
     Result<std::optional<Received>> message = receive(spawner.get());
     if (!message) ::_exit(0);
     if (!*message) continue;
-    Received& order = **message;
-    // A Release needs no more than that its descriptors are closed here.
+    Received& order = **message;  // whose descriptors are closed at the end of this turn
+    if (const auto bury = decode<Bury>(order.bytes); bury && !bury->group.empty()) maker.bury(*bury);
     if (const auto stock = decode<Stock>(order.bytes)) maker.stock(*stock);
     if (order.kind() != Make::kKind) continue;
     const auto make = decode<Make>(order.bytes);

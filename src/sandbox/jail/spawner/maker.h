@@ -3,8 +3,8 @@
 // milliseconds and on a busy machine for tens of them: the spawner would have everybody else wait with it,
 // and could do one of them at a time.
 //
-// Orders come over a socket, one after the other, and are answered in their order: Stock and Release by
-// nothing, Make by Made or Failure. It is a fork of the spawner and ends with it.
+// Orders come over a socket, one after the other, and are answered in their order: Stock and Bury by nothing,
+// Make by Made or Failure. It is a fork of the spawner and ends with it, when it has carried them out.
 #pragma once
 
 #include <string>

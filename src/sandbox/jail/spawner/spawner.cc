@@ -52,6 +52,9 @@ void Spawner::run() {
     wind_up();
     end = Clock::now() + kWindUp;
   }
+  // They end when they have done what they were told.
+  for (Helper& helper : helpers_) helper.socket.reset();
+  for (const Helper& helper : helpers_) ::waitpid(helper.pid, nullptr, 0);
   // Still under the folder's lock: the next spawner's groups are not taken away.
   common_.cgroups.remove_parents();
 }
@@ -153,7 +156,7 @@ void Spawner::let_go(Received& message) {
     found->second.root = std::move(message.fds[0]);
     found->second.written = std::move(message.fds[1]);
   } else {
-    free_later(std::move(message.fds[0]), std::move(message.fds[1]));
+    bury({}, std::move(message.fds[0]), std::move(message.fds[1]));
   }
 }
 
@@ -266,20 +269,22 @@ Result<bool> Spawner::destroy(const std::string& id) {
 }
 
 Result<bool> Spawner::remove_traces(const std::string& id) {
-  // The last process of a group leaves it a moment after it has ended for others.
-  if (!common_.cgroups.remove(group_of(id))) return false;
-  std::error_code error;
-  fs::remove_all(jail_folder(id), error);
-  if (error) return fail(ErrorCode::unavailable, "cannot remove {}: {}", jail_folder(id), error.message());
+  const std::string group = group_of(id), grave = spare_name(group);
+  // From here on the name is free, and what is left is found as what a dead spawner had to spare.
+  if (!is_spare(id) && ::rename(jail_folder(id).c_str(), jail_folder(grave).c_str()) != 0 && errno != ENOENT)
+    return fail_errno(errno, fmt::format("cannot remove {}", jail_folder(id)));
+  Fd root, written;
   if (const auto found = jails_.find(id); found != jails_.end()) {
     if (found->second.pid > 0) ::waitpid(found->second.pid, nullptr, 0);
     if (!found->second.failure.empty()) failures_[id] = std::move(found->second.failure);
     if (found->second.slot) slots_.erase(*found->second.slot);
-    free_later(std::move(found->second.root), std::move(found->second.written));
+    root = std::move(found->second.root);
+    written = std::move(found->second.written);
     unwatch(found->second.verdict);
     unwatch(found->second.init);
     jails_.erase(found);
   }
+  bury(group, std::move(root), std::move(written));
   return true;
 }
 

@@ -59,12 +59,12 @@ class Spawner {
   };
   // A process of maker.h.
   struct Helper {
-    enum class Task { make, free } task = Task::make;
+    enum class Task { make, bury } task = Task::make;
     pid_t pid = -1;
     Fd socket;                          // empty once it is lost
     std::optional<std::uint32_t> slot;  // of what it has in stock
     std::deque<std::string> making;     // names of jails, in the order of its answers
-    std::size_t freed = 0;
+    std::size_t buried = 0;
   };
   static constexpr std::chrono::seconds kPoolPause{
       1};  // after a failure, and between looks at what is wanted
@@ -104,8 +104,9 @@ class Spawner {
   void order(const Spec& spec, std::string name, Fd control, Fd server);
   void order_waiting();
   Helper* free_maker();
-  // The last of a disk is closed by a maker.
-  void free_later(Fd root, Fd written);
+  // Has the cgroups and the folder of what has ended removed, and the last of its disk closed. `group` may be
+  // empty, the descriptors too.
+  void bury(const std::string& group, Fd root, Fd written);
   bool start_helper(Helper::Task task);
   // Those of this kind that are there.
   std::size_t count_helpers(Helper::Task task) const;

@@ -21,8 +21,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t kMakers = 4, kFreers = 3;  // most of their time is waiting
-constexpr std::size_t kTasksEach = 2;            // the next one is there when the last is done
+constexpr std::size_t kMakers = 4, kBuriers = 3;  // most of their time is waiting
+constexpr std::size_t kTasksEach = 2;             // the next one is there when the last is done
 
 std::uint32_t first_slot_of(const std::string& folder) {
   // Servers of one machine start at different places, so that their ids rarely meet. Walls don't rest on it.
@@ -236,16 +236,23 @@ void Spawner::lose_helper(Helper& helper) {
   }
 }
 
-void Spawner::free_later(Fd root, Fd written) {
+void Spawner::bury(const std::string& group, Fd root, Fd written) {
   Helper* helper = nullptr;
   for (Helper& each : helpers_) {
-    if (each.task != Helper::Task::free || !each.socket) continue;
-    if (helper == nullptr || each.freed < helper->freed) helper = &each;
+    if (each.task != Helper::Task::bury || !each.socket) continue;
+    if (helper == nullptr || each.buried < helper->buried) helper = &each;
   }
-  if (!root || !written || helper == nullptr) return;
-  ++helper->freed;
-  const std::array fds{root.get(), written.get()};
-  (void)send(helper->socket.get(), encode(Release{}), fds);
+  if (helper != nullptr) {
+    ++helper->buried;
+    std::vector<int> fds;
+    if (root && written) fds = {root.get(), written.get()};
+    if (send(helper->socket.get(), encode(Bury{group}), fds)) return;
+  }
+  if (group.empty()) return;
+  // Nobody is there to do it. What is still dying the next spawner removes.
+  if (!common_.cgroups.remove(group)) return;
+  std::error_code error;
+  std::filesystem::remove_all(jail_folder(spare_name(group)), error);
 }
 
 // --- how many -------------------------------------------------------------------------------------------
@@ -267,9 +274,9 @@ int Spawner::patience() const {
     return helper.task == Helper::Task::make && helper.making.empty();
   });
   if (spares_.size() > goal) return 0;
-  if (can_refill() && (helpers_.size() < kMakers + kFreers || (spares < goal && idle))) return 0;
+  if (can_refill() && (helpers_.size() < kMakers + kBuriers || (spares < goal && idle))) return 0;
   if (!work_.empty()) return 1;
-  const bool settled = spares == goal && goal <= pool_.least && helpers_.size() == kMakers + kFreers;
+  const bool settled = spares == goal && goal <= pool_.least && helpers_.size() == kMakers + kBuriers;
   return settled || !report_.available ? -1 : static_cast<int>(milliseconds(kPoolPause).count());
 }
 
@@ -280,8 +287,8 @@ void Spawner::tend_pool() {
   bool done = true;
   if (count_helpers(Helper::Task::make) < kMakers) {
     done = start_helper(Helper::Task::make);
-  } else if (count_helpers(Helper::Task::free) < kFreers) {
-    done = start_helper(Helper::Task::free);
+  } else if (count_helpers(Helper::Task::bury) < kBuriers) {
+    done = start_helper(Helper::Task::bury);
   } else if (const Helper* maker = free_maker();
              maker != nullptr && maker->making.empty() && spares_.size() + spares_being_made() < goal) {
     done = order_spare();
