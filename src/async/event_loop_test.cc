@@ -51,6 +51,32 @@ TEST(EventLoop, KeepsTheOrderOfEachThreadThatPosts) {
   }
 }
 
+// Two loops that wait for each other again and again, with others that post beside them: where a wake-up were
+// lost, both would wait for ever.
+TEST(EventLoop, AWakeUpIsNeverLost) {
+  constexpr int kRounds = 20'000;
+  LoopThreads loops(2);
+  struct Ball {
+    LoopThreads& loops;
+    std::promise<void> over;
+    int hits = 0;
+    void hit() {
+      if (++hits == kRounds) return over.set_value();
+      loops.at(static_cast<std::size_t>(hits % 2)).post([this] { hit(); });
+    }
+  };
+  std::array<Ball, 3> balls{Ball{loops, {}}, Ball{loops, {}}, Ball{loops, {}}};
+  for (Ball& ball : balls) loops.at(0).post([&ball] { ball.hit(); });
+  std::jthread other([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      std::promise<void> seen;
+      loops.next().post([&] { seen.set_value(); });
+      seen.get_future().get();
+    }
+  });
+  for (Ball& ball : balls) EXPECT_EQ(ball.over.get_future().wait_for(60s), std::future_status::ready);
+}
+
 TEST(EventLoop, AStopThatCameBeforeRunEndsIt) {
   EventLoop loop;
   loop.stop();

@@ -105,7 +105,7 @@ TEST_P(Life, SignalsAProcessAGroupAndATree) {
   EXPECT_EQ(jails().wait(**tree).signal, SIGKILL);
   // The end of its output shows that nobody holds it any more.
   EXPECT_EQ(read_all((*tree)->output.get()), "");
-  EXPECT_EQ(jails().output(*jail, "pgrep sleep"), "");
+  EXPECT_EQ(jails().output(*jail, "pgrep -r D,R,S,T sleep"), "");
 }
 
 TEST_P(Life, GivesATerminal) {
