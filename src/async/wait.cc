@@ -88,11 +88,7 @@ BlockingPool::BlockingPool(std::string_view name, std::size_t threads) {
 }
 
 BlockingPool::~BlockingPool() {
-  {
-    const std::lock_guard lock(mutex_);
-    closing_ = true;
-  }
-  more_.notify_all();
+  for (std::size_t i = 0; i < threads_.size(); ++i) more_.post();
 }
 
 std::size_t BlockingPool::queued() const {
@@ -107,22 +103,22 @@ void BlockingPool::submit(Job& job) {
     last_ = &job;
     ++queued_;
   }
-  more_.notify_one();
+  more_.post();
+}
+
+BlockingPool::Job* BlockingPool::take() {
+  more_.wait();
+  const std::lock_guard lock(mutex_);
+  Job* job = first_;
+  if (job == nullptr) return nullptr;
+  first_ = job->next;
+  if (!first_) last_ = nullptr;
+  --queued_;
+  return job;
 }
 
 void BlockingPool::work() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    more_.wait(lock, [this] { return first_ || closing_; });
-    if (!first_) return;
-    Job* job = first_;
-    first_ = job->next;
-    if (!first_) last_ = nullptr;
-    --queued_;
-    lock.unlock();
-    job->run();
-    lock.lock();
-  }
+  while (Job* job = take()) job->run();
 }
 
 }  // namespace acloud::async

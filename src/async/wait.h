@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -14,6 +13,7 @@
 #include "async/waiter.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/semaphore.h"
 
 namespace acloud::async {
 
@@ -95,12 +95,13 @@ class BlockingPool {
  private:
   void work();
 
+  Job* take();
+
   mutable std::mutex mutex_;
-  std::condition_variable more_;
+  Semaphore more_;  // one for each job, and one for each thread when it is to end
   Job* first_ = nullptr;
   Job* last_ = nullptr;
   std::size_t queued_ = 0;
-  bool closing_ = false;
   std::vector<std::jthread> threads_;
 };
 

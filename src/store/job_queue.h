@@ -3,10 +3,12 @@
 #pragma once
 
 #include <algorithm>
-#include <condition_variable>
+#include <atomic>
 #include <deque>
 #include <mutex>
 #include <span>
+
+#include "base/semaphore.h"
 
 namespace acloud::store {
 
@@ -18,13 +20,16 @@ class JobQueue {
       const std::scoped_lock lock(mutex_);
       jobs_.push_back(&job);
     }
-    some_.notify_one();
+    some_.post();
   }
 
   // Before all others, in their order.
   void put_back(std::span<J* const> jobs) {
-    const std::scoped_lock lock(mutex_);
-    jobs_.insert(jobs_.begin(), jobs.begin(), jobs.end());
+    {
+      const std::scoped_lock lock(mutex_);
+      jobs_.insert(jobs_.begin(), jobs.begin(), jobs.end());
+    }
+    for (std::size_t i = 0; i < jobs.size(); ++i) some_.post();
   }
 
   // True where it was still here.
@@ -35,23 +40,27 @@ class JobQueue {
 
   // Waits for one. Null when the queue is closed and empty.
   J* take() {
-    std::unique_lock lock(mutex_);
-    some_.wait(lock, [this] { return closed_ || !jobs_.empty(); });
-    return pop();
+    for (;;) {
+      some_.wait();
+      if (J* job = pop()) return job;
+      if (closed_) {
+        some_.post();  // for the next who comes
+        return nullptr;
+      }
+    }
   }
 
   // Null where there is none.
   J* try_take() {
-    const std::scoped_lock lock(mutex_);
-    return pop();
+    if (!some_.try_wait()) return nullptr;
+    J* job = pop();
+    if (job == nullptr && closed_) some_.post();
+    return job;
   }
 
   void close() {
-    {
-      const std::scoped_lock lock(mutex_);
-      closed_ = true;
-    }
-    some_.notify_all();
+    closed_ = true;
+    some_.post();
   }
 
   std::size_t size() const {
@@ -61,6 +70,7 @@ class JobQueue {
 
  private:
   J* pop() {
+    const std::scoped_lock lock(mutex_);
     if (jobs_.empty()) return nullptr;
     J* job = jobs_.front();
     jobs_.pop_front();
@@ -68,9 +78,10 @@ class JobQueue {
   }
 
   mutable std::mutex mutex_;
-  std::condition_variable some_;
   std::deque<J*> jobs_;
-  bool closed_ = false;
+  // At least as many as there are jobs: one that was withdrawn leaves its own.
+  Semaphore some_;
+  std::atomic<bool> closed_{false};
 };
 
 }  // namespace acloud::store
