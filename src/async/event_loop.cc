@@ -24,6 +24,7 @@ thread_local EventLoop* current_loop = nullptr;
 // So many rounds of callbacks run before the loop looks for I/O again: a look is a system call, while
 // tasks that hand work to one another come back every round.
 constexpr int kRoundsBetweenLooks = 16;
+constexpr int kHandlersAtOnce = 64;  // of I/O, before the rest has its turn
 
 // The Asio half of a loop in the machine's time. Other threads reach it by its bell alone, an eventfd: to
 // post to Asio they would have to hold its mutex while they wake the loop, which then often takes the
@@ -169,19 +170,22 @@ struct EventLoop::Impl {
     while (rounds < kRoundsBetweenLooks && run_round()) ++rounds;
     fire_due_timers();
     if (done) return;
-    if (!local.empty()) {
-      io->context.poll();
-      return;
-    }
+    if (!local.empty()) return look();
     asleep = true;  // and only then is looked once more: what comes later rings
     if (done || !mailbox.empty()) {
-      io->context.poll();
+      look();
     } else if (timers.empty()) {
       io->context.run_one();
     } else {
       io->context.run_one_until(timers.begin()->first.first);
     }
     asleep = false;
+  }
+
+  // Does what I/O is ready, but not for ever: a handler may make the next one ready.
+  void look() {
+    for (int handlers = 0; handlers < kHandlersAtOnce && io->context.poll_one() != 0; ++handlers) {
+    }
   }
 
   // One turn in virtual time. False where nothing is left to do.

@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
+#include <boost/asio/post.hpp>
+#include <functional>
 #include <future>
 #include <latch>
 
+#include "async/asio.h"
 #include "async/wait.h"
 
 namespace acloud::async {
@@ -75,6 +78,24 @@ TEST(EventLoop, AWakeUpIsNeverLost) {
     }
   });
   for (Ball& ball : balls) EXPECT_EQ(ball.over.get_future().wait_for(60s), std::future_status::ready);
+}
+
+TEST(EventLoop, IoThatIsAlwaysReadyLeavesTheRestItsTurn) {
+  EventLoop loop;
+  bool over = false;
+  std::function<void()> ready = [&] {
+    if (!over) boost::asio::post(io_context(loop), ready);
+  };
+  int turns = 0;
+  std::function<void()> turn = [&] {
+    if (++turns < 1'000) return loop.post(turn);
+    over = true;
+    loop.stop();
+  };
+  ready();
+  loop.post(turn);
+  loop.run();
+  EXPECT_EQ(turns, 1'000);
 }
 
 TEST(EventLoop, AStopThatCameBeforeRunEndsIt) {

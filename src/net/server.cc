@@ -85,7 +85,8 @@ Task<> Shard::attend(std::shared_ptr<Server::Door::State> door) {
       ++context_.connections_total;
       scope_.spawn(serve_guest(std::move(socket), door));
     }
-    bool rests = is_exhaustion(accepted.error);
+    // Whatever it is, it would come again at once, and whoever closes the door has to have his turn.
+    bool rests = static_cast<bool>(accepted.error);
     while (door->is_open() && (rests || context_.connections_open >= most))
       rests = !co_await async::sleep_for(kRest);
   }

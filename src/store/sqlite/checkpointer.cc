@@ -30,16 +30,26 @@ void Checkpointer::log_has(int pages) {
   if (pages_ - copied_ >= kWorthCopying) changed_.notify_one();
 }
 
+void Checkpointer::while_idle(const std::function<void()>& work) {
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [this] { return !copying_; });
+  copied_ = pages_;
+  work();
+}
+
 void Checkpointer::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return stopped_ || pages_ - copied_ >= kWorthCopying; });
     if (stopped_) return;  // closing the last connection copies what is left
     copied_ = pages_;
+    copying_ = true;
     lock.unlock();
     // A failure loses nothing: what is in the log stays there, and the next round tries again.
     std::ignore = connection_->checkpoint();
     lock.lock();
+    copying_ = false;
+    idle_.notify_one();
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -22,6 +23,9 @@ class Checkpointer {
 
   // Told by the writer after each commit; starts a copy where it is worth one.
   void log_has(int pages);
+  // Runs `work`, a checkpoint of the writer's own, when this one copies nothing: two at once get in each
+  // other's way.
+  void while_idle(const std::function<void()>& work);
 
  private:
   explicit Checkpointer(std::unique_ptr<SqliteConnection> connection);
@@ -30,6 +34,8 @@ class Checkpointer {
   const std::unique_ptr<SqliteConnection> connection_;
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::condition_variable idle_;
+  bool copying_ = false;
   int pages_ = 0;   // in the log now
   int copied_ = 0;  // of them, when the last copy began
   bool stopped_ = false;

@@ -95,16 +95,13 @@ Result<> SqliteConnection::begin(Mode mode) {
   if (mode == Mode::statement) return {};
   if (mode == Mode::read) return run("BEGIN");
   // Where it fails the log grows on; if the disk is to blame, the commit will say so.
-  if (pages_in_log_ > kLogTooLong) {
-    std::ignore = checkpoint();
-    renewed_();
-  }
+  if (pages_in_log_ > kLogTooLong) checkpointer_->while_idle([this] { std::ignore = checkpoint(); });
   return run("BEGIN IMMEDIATE");
 }
 
 Result<> SqliteConnection::commit() {
   ACLOUD_CHECK(run("COMMIT"));
-  renewed_();
+  committed_(pages_in_log_ > kLogTooLong);
   return {};
 }
 

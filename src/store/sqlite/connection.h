@@ -46,9 +46,9 @@ class SqliteConnection final : public Connection {
   Result<> run_script(const std::string& sql) override;
   State state() const override;
 
-  // Of a writer: called when there is something new to read, and before the log can begin anew, if nobody
-  // reads.
-  void when_renewed(std::function<void()> renewed) { renewed_ = std::move(renewed); }
+  // Of a writer: called with each commit. `log_is_long`: the log is to begin anew, which can only be while
+  // nobody reads.
+  void when_committed(std::function<void(bool log_is_long)> committed) { committed_ = std::move(committed); }
 
   // Copies what the log holds into the file, as far as no reader needs the older pages.
   Result<> checkpoint();
@@ -65,7 +65,7 @@ class SqliteConnection final : public Connection {
   std::unique_ptr<sqlite3, Close> raw_;  // before the statements, which go first
   StatementCache statements_;
   std::unique_ptr<Checkpointer> checkpointer_;
-  std::function<void()> renewed_ = [] {};
+  std::function<void(bool)> committed_ = [](bool) {};
   Mode mode_ = Mode::statement;
   int pages_in_log_ = 0;
 };

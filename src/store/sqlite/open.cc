@@ -44,7 +44,7 @@ Result<std::unique_ptr<Database>> open(const OpenOptions& options, const std::ve
     return SqliteConnection::open(location, Role::reader);
   };
   auto here = std::make_shared<ReadsHere>(connect_reader);
-  connection->when_renewed([here] { here->renew(); });
+  connection->when_committed([here](bool log_is_long) { here->renew(!log_is_long); });
   auto writer = std::make_unique<GroupWriter>(std::move(connection), GroupWriter::HandOut::when_run,
                                               options.group_limit);
   ACLOUD_TRY(auto readers, ReaderPool::start(options.readers, connect_reader));

@@ -24,7 +24,7 @@ void ReadsHere::run(detail::ReadJob& job) {
     job.answer_in_place(std::unexpected(outcome.error()));
   }
   lock.lock();
-  if (spare.reads && renewed != renewed_) {
+  if (spare.reads && (!keep_ || renewed != renewed_)) {
     lock.unlock();
     spare.connection->rollback();
     spare.reads = false;
@@ -42,9 +42,10 @@ Result<> ReadsHere::read(Spare& spare, detail::ReadJob& job) {
   return outcome;
 }
 
-void ReadsHere::renew() {
+void ReadsHere::renew(bool keep) {
   const std::lock_guard lock(mutex_);
   ++renewed_;
+  keep_ = keep;
   for (Spare& spare : spare_) {
     if (std::exchange(spare.reads, false)) spare.connection->rollback();
   }

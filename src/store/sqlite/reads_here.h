@@ -24,9 +24,9 @@ class ReadsHere {
   // Runs and answers the job on this thread. It sees all that was committed before renew() returned last.
   // Thread-safe.
   void run(detail::ReadJob& job);
-  // The writer has committed, or wants to begin the log anew, which no old snapshot may be in the way of.
-  // Thread-safe.
-  void renew();
+  // The writer has committed. `keep`: may snapshots be kept from here on? Not where the log is to begin anew,
+  // which they would be in the way of. Thread-safe.
+  void renew(bool keep);
 
  private:
   struct Spare {
@@ -38,6 +38,7 @@ class ReadsHere {
   const Connect connect_;
   std::mutex mutex_;
   std::uint64_t renewed_ = 0;  // how often
+  bool keep_ = true;
   std::vector<Spare> spare_;
 };
 
