@@ -33,7 +33,9 @@ class OlderAlone:
             def log_message(self, *_):
                 pass
 
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        # The tool asks for all files at once; where a connection finds no place it is tried again a second later, or seven.
+        listener = type("Listener", (http.server.ThreadingHTTPServer,), {"request_queue_size": 1024})
+        self.http = listener(("127.0.0.1", 0), Handler)
         self.thread = threading.Thread(target=self.http.serve_forever)
 
     def __enter__(self):
