@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 #include <string_view>
 
@@ -17,12 +18,18 @@ namespace acloud::sandbox::jail {
 
 inline int clone3(clone_args& args) { return static_cast<int>(::syscall(SYS_clone3, &args, sizeof args)); }
 
+// Where the kernel can't tell whether ".." was safe, since something on the machine was mounted or moved
+// meanwhile, it says EAGAIN: the walk is made again, so often that only an attack outlasts it.
 inline int openat2(int folder, const char* path, int flags, std::uint64_t resolve, mode_t mode = 0) {
+  constexpr int kRaces = 1'000;
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
   how.mode = mode;
   how.resolve = resolve;
-  return static_cast<int>(::syscall(SYS_openat2, folder, path, &how, sizeof how));
+  long fd = -1;
+  for (int race = 0; race < kRaces && fd < 0 && (race == 0 || errno == EAGAIN); ++race)
+    fd = ::syscall(SYS_openat2, folder, path, &how, sizeof how);
+  return static_cast<int>(fd);
 }
 
 inline int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
