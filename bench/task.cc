@@ -12,7 +12,7 @@
 #include "async/event_loop.h"
 #include "async/task_scope.h"
 #include "kernel/instances.h"
-#include "task/tables.h"
+#include "task/store_journal.h"
 
 namespace acloud::task {
 namespace {

@@ -2,16 +2,15 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
 #include "base/encoding.h"
+#include "sandbox/jail/kernel/syscalls.h"
 
 namespace acloud::sandbox {
 namespace {
@@ -78,17 +77,11 @@ std::unexpected<Error> failed(int error, const std::string& path) {
 
 // Opens below the root, following links that stay there.
 Result<jail::Fd> open_inside(const Place& place, const std::string& path, int flags, mode_t mode = 0) {
-  open_how how{};
-  how.flags =
-      static_cast<std::uint64_t>(flags) | O_CLOEXEC | ((flags & O_PATH) != 0 ? 0 : O_NONBLOCK | O_NOCTTY);
-  how.mode = mode;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  for (int race = 0;; ++race) {
-    const long fd = ::syscall(SYS_openat2, place.root, path.c_str(), &how, sizeof how);
-    if (fd >= 0) return jail::Fd(static_cast<int>(fd));
-    // EAGAIN: something was moved while ".." was resolved.
-    if (errno != EINTR && (errno != EAGAIN || race == kRaces)) return failed(errno, path);
-  }
+  const int more = (flags & O_PATH) != 0 ? 0 : O_NONBLOCK | O_NOCTTY;
+  jail::Fd opened(
+      jail::openat2(place.root, path.c_str(), flags | more, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, mode));
+  if (!opened) return failed(errno, path);
+  return opened;
 }
 
 Result<struct stat> status(int fd, const std::string& path) {
@@ -298,10 +291,8 @@ class Removal {
  private:
   // Removes what is no folder, and names the folders.
   Result<> empty_folder(const std::string& name, std::vector<std::string>& folders) {
-    open_how how{};
-    how.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    jail::Fd fd(static_cast<int>(::syscall(SYS_openat2, top_.parent.get(), name.c_str(), &how, sizeof how)));
+    jail::Fd fd(jail::openat2(top_.parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+                              RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS));
     if (!fd) return errno == ENOENT ? Result<>() : failed(errno, path_);
     const std::unique_ptr<DIR, CloseFolder> folder(::fdopendir(fd.get()));
     if (!folder) return failed(errno, path_);

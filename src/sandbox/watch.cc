@@ -2,10 +2,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,6 +11,7 @@
 #include <cstring>
 
 #include "base/encoding.h"
+#include "sandbox/jail/kernel/syscalls.h"
 
 namespace acloud::sandbox {
 namespace {
@@ -41,11 +40,9 @@ void tell(std::vector<FileChange>& changes, FileChange change) {
 Result<jail::Fd> open_below(const Place& place, int root, const std::string& folder) {
   jail::Fd opened;
   ACLOUD_CHECK(as_user(place, [&]() -> Result<> {
-    open_how how{};
-    how.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    const char* path = folder.empty() ? "." : folder.c_str();
-    opened = jail::Fd(static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how)));
+    opened = jail::Fd(jail::openat2(root, folder.empty() ? "." : folder.c_str(),
+                                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+                                    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS));
     if (!opened) return fail_errno(errno, to_valid_utf8(folder));
     return {};
   }));

@@ -57,10 +57,11 @@ void Compensation::note(const Step& step, const Outcome& outcome) {
   }
 }
 
-std::vector<Step> Compensation::take() {
-  std::vector<Step> steps = std::exchange(noted_, {});
-  std::ranges::reverse(steps);
-  return steps;
+void Compensation::tried(const Step& step) {
+  const auto same = [&](const Step& noted) { return noted.name == step.name && noted.input == step.input; };
+  if (const auto found = std::ranges::find_if(noted_, same); found != noted_.end()) noted_.erase(found);
 }
+
+std::vector<Step> Compensation::steps() const { return {noted_.rbegin(), noted_.rend()}; }
 
 }  // namespace acloud::task

@@ -21,8 +21,10 @@ class Compensation {
 
   // A call of the task's work was done. REQUIRES: the rules outlive this.
   void note(const Step& step, const Outcome& outcome);
-  // The steps that undo what is noted, the newest first; nothing is noted any more.
-  std::vector<Step> take();
+  // One of steps() was tried: it is not given again.
+  void tried(const Step& step);
+  // The steps that undo what is noted, the newest first.
+  std::vector<Step> steps() const;
 
  private:
   const std::vector<CompensationRule>& rules_;

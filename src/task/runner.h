@@ -15,7 +15,7 @@
 #include "async/event_loop.h"
 #include "kernel/call_path.h"
 #include "kernel/instances.h"
-#include "task/tables.h"
+#include "task/store_journal.h"
 
 namespace acloud::task {
 

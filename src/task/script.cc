@@ -207,7 +207,6 @@ void Script::wait_for_room() {
   makes_room_ = true;
   planned_.clear();
   for (auto resource = made_.rbegin(); resource != made_.rend(); ++resource) plan_removal(*resource);
-  made_.clear();
   planned_.push_back([seconds = std::min(1 << std::min(tries_, 8), kRoomPauseMost)] {
     return Step{.kind = StepKind::sleep,
                 .name = std::string(kRoomStep),
@@ -361,7 +360,8 @@ void Script::interrupt(std::string_view why) {
 void Script::outgrow(std::span<const Entry> rest, std::int64_t number) {
   advance();
   for (const auto& [step, outcome, began] : rest) {
-    if (!outcome || !outcome->ok) continue;
+    if (outcome && step.ref == kUndoMark) undo_.tried(step);
+    if (!outcome || !outcome->ok || step.ref == kUndoMark) continue;
     if (!step.as_owner) {
       undo_.note(step, *outcome);
       continue;
@@ -370,16 +370,18 @@ void Script::outgrow(std::span<const Entry> rest, std::int64_t number) {
     note_removed(step);
     used_key_ = used_key_ || step.name == "sandbox.start_process";
   }
-  const std::string where =
-      rest.empty() ? "the task"
-                   : fmt::format("step {}, {},", rest.front().step.number, rest.front().step.name);
-  ending_ = {
-      .state = State::failed,
-      .result = {},
-      .error = TaskFailure{"precondition_failed",
-                           fmt::format("{} was done by another version of acloud, and is not what this one "
-                                       "would do there; task.retry begins it anew",
-                                       where)}};
+  // What its work has come to stands, where only the clearing away differs.
+  if (phase_ == Phase::setup || phase_ == Phase::work) {
+    const std::string where =
+        rest.empty() ? "the task"
+                     : fmt::format("step {}, {},", rest.front().step.number, rest.front().step.name);
+    ending_ = {.state = State::failed,
+               .result = {},
+               .error = TaskFailure{"precondition_failed",
+                                    fmt::format("{} was done by another version of acloud, and is not what "
+                                                "this one would do there; task.retry begins it anew",
+                                                where)}};
+  }
   next_number_ = number + 1;
   makes_room_ = false;
   batch_.clear();
@@ -391,7 +393,7 @@ void Script::begin_teardown() {
   agent_loop_.reset();
   planned_.clear();
   if (ending_.state != State::succeeded) {
-    for (Step& step : undo_.take()) planned_.push_back([step = std::move(step)] { return step; });
+    for (Step& step : undo_.steps()) planned_.push_back([step = std::move(step)] { return step; });
   }
   if (used_key_) planned_.push_back([] { return owners_call("key.revoke", {{"id", kKeyIdMark}}); });
   OrderedJson kept = OrderedJson::array();
@@ -433,12 +435,15 @@ void Script::empty_bucket(const Json& page) {
 }
 
 void Script::take_teardown(const Step& step, const Outcome& outcome) {
+  const bool undoes = step.ref == kUndoMark;
+  if (undoes) undo_.tried(step);
+  const TaskFailure failed = outcome.ok ? TaskFailure() : failure_of(outcome);
+  if (!undoes && (outcome.ok || failed.code == "not_found")) note_removed(step);
   if (outcome.ok) {
-    if (step.name == "object.list") empty_bucket(parse_reply(outcome));
+    if (step.name == "object.list" && !undoes) empty_bucket(parse_reply(outcome));
     return;
   }
-  const TaskFailure failed = failure_of(outcome);
-  if (step.ref == kUndoMark) {
+  if (undoes) {
     ending_.result["not_undone"].push_back({{"step", step.name},
                                             {"arguments", OrderedJson::parse(step.input)},
                                             {"code", failed.code},

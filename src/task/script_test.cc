@@ -164,6 +164,31 @@ TEST(Script, WhatAnotherVersionHasRemovedIsNotRemovedAgain) {
   EXPECT_TRUE(rest_of(script).empty());
 }
 
+TEST(Script, WhatAnotherVersionHasUndoneIsNotUndoneAgain) {
+  Script script(wanted_spec());
+  std::vector<Step> undo;
+  for (const char* key : {"first", "second"}) {
+    script.take(up_to(script, "model.chat").number, asks_for_put(key));
+    script.take(script.next().front().number, {true, OrderedJson{{"keys", {key}}}.dump()});
+  }
+  script.next();
+  script.interrupt("cancelled");
+  undo.push_back(script.next().front());
+  // The other one undid the newest, and then did what this one does not.
+  ASSERT_TRUE(script.take(undo.front().number, {true, "{}"}));
+  script.outgrow(std::vector{done("key.list", true, {true, "{}"})}, 40);
+  std::vector<std::string> left;
+  while (script.next().front().ref == kUndoMark) {
+    left.push_back(script.next().front().input);
+    script.take(script.next().front().number, {true, "{}"});
+  }
+  ASSERT_EQ(left.size(), 1);
+  EXPECT_NE(left.front(), undo.front().input);
+  EXPECT_EQ(rest_of(script), (std::vector<std::string>{"queue.delete", "sandbox.kill"}));
+  // It was cancelled, and that stands.
+  EXPECT_EQ(script.ending().state, State::cancelled);
+}
+
 TEST(Script, NothingIsUndoneOfATaskThatSucceeds) {
   Script script(wanted_spec());
   script.take(up_to(script, "model.chat").number, asks_for_put("first"));

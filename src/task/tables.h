@@ -1,4 +1,4 @@
-// Tasks and their journals as tables.
+// Tasks and their journals as tables; store_journal.h writes the journals.
 //
 // A task's row has `due`: when a server may take it up. A queued task is due at once, a waiting one when its
 // time comes, and one that runs when its server's lease is over, so that a task whose server was killed comes
@@ -119,39 +119,5 @@ Result<std::vector<Line>> lines(store::Reader& reader, const std::string& id, st
                                 std::int64_t after, std::int64_t most);
 
 }  // namespace tables
-
-// Part of the transaction that ends a child.
-using WhenEnded = std::function<Result<>(store::Transaction&, const std::string& workspace,
-                                         const std::string& task, const std::string& parent, Time now)>;
-
-class StoreJournal final : public Journal {
- public:
-  // `changed` is called after each entry. All outlive the journal.
-  StoreJournal(store::Database& database, Clock& clock, const Holder& holder, const Claimed& task,
-               std::function<void()> changed, WhenEnded when_ended = {})
-      : database_(database),
-        clock_(clock),
-        holder_(holder),
-        task_(task),
-        changed_(std::move(changed)),
-        when_ended_(std::move(when_ended)) {}
-
-  Task<Result<std::vector<Entry>>> read() override;
-  Task<Result<>> keep(Entry entry) override;
-  Task<Result<std::optional<Outcome>>> take_signal(Entry entry) override;
-  Task<Result<>> park(Time due, std::vector<std::string> signals) override;
-  Task<Result<>> end(Ending ending) override;
-  // The tasks below it that its end has cancelled.
-  const std::vector<std::string>& orphans() const { return orphans_; }
-
- private:
-  store::Database& database_;
-  Clock& clock_;
-  const Holder& holder_;
-  const Claimed& task_;
-  std::function<void()> changed_;
-  WhenEnded when_ended_;
-  std::vector<std::string> orphans_;
-};
 
 }  // namespace acloud::task

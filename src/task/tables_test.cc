@@ -1,11 +1,10 @@
 // Claims, leases and journals, on both databases.
-#include "task/tables.h"
-
 #include <gtest/gtest.h>
 
 #include "kernel/instances.h"
 #include "store/testing/databases.h"
 #include "task/family.h"
+#include "task/store_journal.h"
 
 namespace acloud::task {
 namespace {

@@ -27,7 +27,7 @@ inline int openat2(int folder, const char* path, int flags, std::uint64_t resolv
   how.mode = mode;
   how.resolve = resolve;
   long fd = -1;
-  for (int race = 0; race < kRaces && fd < 0 && (race == 0 || errno == EAGAIN); ++race)
+  for (int race = 0; race < kRaces && fd < 0 && (race == 0 || errno == EAGAIN || errno == EINTR); ++race)
     fd = ::syscall(SYS_openat2, folder, path, &how, sizeof how);
   return static_cast<int>(fd);
 }
