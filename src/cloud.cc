@@ -71,6 +71,7 @@ Task<Result<std::unique_ptr<Cloud>>> Cloud::start(Config config, DataFolder fold
   cloud->runner_->start();
   cloud->batch_runner_->start();
   cloud->outside_->start();
+  if (cloud->telemetry_) cloud->telemetry_->start();
   co_return cloud;
 }
 
@@ -110,22 +111,25 @@ Result<> Cloud::open() {
                             }});
   call_ledger_ = std::make_unique<kernel::CallLedger>(*ledger_);
   metrics_ = std::make_unique<Metrics>([this] { return sample(); });
+  ACLOUD_CHECK(make_telemetry());
   ACLOUD_CHECK(declare_products());
   ACLOUD_TRY(const auto prices, configured_prices(config_));
   ledger_->prices().set_configured(prices);
   ACLOUD_CHECK(models_->configure(config_.provider, config_.model));
   metrics_->include([this] { return models_->metrics(); });
-  path_ = std::make_unique<kernel::CallPath>(kernel::CallPath::Parts{.catalog = catalog_,
-                                                                     .identities = *keys_,
-                                                                     .authorizer = authorizer_,
-                                                                     .ledger = *call_ledger_,
-                                                                     .audit = *audit_,
-                                                                     .idempotency = *idempotency_,
-                                                                     .spool = *spool_,
-                                                                     .observer = *metrics_,
-                                                                     .database = *database_,
-                                                                     .clock = clock_,
-                                                                     .random = random_});
+  path_ = std::make_unique<kernel::CallPath>(
+      kernel::CallPath::Parts{.catalog = catalog_,
+                              .identities = *keys_,
+                              .authorizer = authorizer_,
+                              .ledger = *call_ledger_,
+                              .audit = *audit_,
+                              .idempotency = *idempotency_,
+                              .spool = *spool_,
+                              .observer = *metrics_,
+                              .database = *database_,
+                              .clock = clock_,
+                              .random = random_,
+                              .tracer = telemetry_ ? &telemetry_->tracer() : nullptr});
   runner_ = std::make_unique<task::Runner>(task::Runner::Parts{
       .path = *path_,
       .database = *database_,
@@ -241,7 +245,8 @@ Result<> Cloud::declare_products() {
   storage::declare(catalog_, *objects_);
   storage::declare(catalog_, *databases_);
   storage::declare(catalog_, *queues_);
-  models_ = std::make_unique<model::ModelService>(loops_, model::key_of, &engine_);
+  models_ = std::make_unique<model::ModelService>(loops_, model::key_of, &engine_,
+                                                  telemetry_ && telemetry_->keeps_content());
   model_file_service_ = std::make_unique<model::FileService>(model_files_);
   model::declare(catalog_, *models_, *model_file_service_);
   batch_files_ = std::make_unique<batch::FileService>(
@@ -269,7 +274,21 @@ Result<> Cloud::declare_products() {
                                                                .secret_of = model::key_of,
                                                                .version = std::string(kVersion)}));
   mcp::declare(catalog_, *outside_, [this](const std::string& product) { mcp_->changed(product); });
-  metrics_->include([this] { return outside_->metrics(); });
+  metrics_->include_text([this] { return outside_->metrics(); });
+  return {};
+}
+
+// Before the products, whose calls it follows.
+Result<> Cloud::make_telemetry() {
+  ACLOUD_TRY(telemetry_, telemetry::Telemetry::make(config_.telemetry,
+                                                    {.loop = loops_.next(),
+                                                     .clock = clock_,
+                                                     .random = random_,
+                                                     .instance = instance_,
+                                                     .version = std::string(kVersion),
+                                                     .secret_of = model::key_of,
+                                                     .figures = [this] { return metrics_->collect(); }}));
+  if (telemetry_) metrics_->include([this] { return telemetry_->own_figures(); });
   return {};
 }
 
@@ -464,6 +483,7 @@ Task<Result<>> Cloud::stop() {
     batch_runner_->stop();
     runner_->stop();
     outside_->stop();
+    if (telemetry_) telemetry_->stop();
   });
   ACLOUD_CO_CHECK(co_await drain_spool());
   co_return co_await instances_->end();

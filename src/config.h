@@ -8,6 +8,7 @@
 #include "identity/sign_up.h"
 #include "mcp/server_config.h"
 #include "model/model_config.h"
+#include "telemetry/config.h"
 
 namespace acloud {
 
@@ -112,18 +113,19 @@ struct Config {
   identity::SignUpConfig signup;
   BatchConfig batch;
   UsageConfig usage;
+  telemetry::TelemetryConfig telemetry;
   bool conformance = false;  // by a flag alone: serve the fixtures of public conformance suites
-  static constexpr auto schema =
-      fields(field("server", &Config::server, "The process."),
-             field("store", &Config::store, "Where what is durable lives."),
-             field("provider", &Config::provider, "Where models are reached.", length(0, 1000)),
-             field("model", &Config::model, "What callers name.", length(0, 10'000)),
-             field("sandbox", &Config::sandbox, "Isolated environments."),
-             field("mcp_server", &Config::mcp_server, "MCP servers of others, whose tools become operations.",
-                   length(0, 100)),
-             field("signup", &Config::signup, "Whether agents without a key may make themselves one."),
-             field("batch", &Config::batch, "Files and batches."),
-             field("usage", &Config::usage, "What is billed."));
+  static constexpr auto schema = fields(
+      field("server", &Config::server, "The process."),
+      field("store", &Config::store, "Where what is durable lives."),
+      field("provider", &Config::provider, "Where models are reached.", length(0, 1000)),
+      field("model", &Config::model, "What callers name.", length(0, 10'000)),
+      field("sandbox", &Config::sandbox, "Isolated environments."),
+      field("mcp_server", &Config::mcp_server, "MCP servers of others, whose tools become operations.",
+            length(0, 100)),
+      field("signup", &Config::signup, "Whether agents without a key may make themselves one."),
+      field("batch", &Config::batch, "Files and batches."), field("usage", &Config::usage, "What is billed."),
+      field("telemetry", &Config::telemetry, "Where traces and figures are sent."));
 };
 
 // `name` is the file's, for messages. Errors: invalid_argument: "acloud.toml:12: server.listen: must be ...".
