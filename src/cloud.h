@@ -70,6 +70,7 @@ class Cloud {
   Result<> declare_products();
   void make_sign_ups();
   Result<> make_telemetry();
+  Result<> make_routes();
   task::TaskService::SetBudget set_task_budget();
   Task<net::Response> handle(net::Request& request);
   std::vector<Metrics::Gauge> sample() const;
@@ -116,6 +117,7 @@ class Cloud {
   inference::Endpoint engine_{local_models_, clock_, random_};
   inference::ModelFiles model_files_;
   std::unique_ptr<model::FileService> model_file_service_;
+  std::unique_ptr<model::RouteService> routes_;
   std::unique_ptr<model::ModelService> models_;
   std::unique_ptr<batch::FileService> batch_files_;
   std::unique_ptr<batch::BatchService> batches_;

@@ -67,8 +67,14 @@ struct ServerConfig {
 
 struct StoreConfig {
   std::string url = "sqlite";
-  static constexpr auto schema =
-      fields(field("url", &StoreConfig::url, "sqlite, or postgres://user:password@host:port/database."));
+  std::string seal_key;
+  static constexpr auto schema = fields(
+      field("url", &StoreConfig::url, "sqlite, or postgres://user:password@host:port/database."),
+      field(
+          "seal_key", &StoreConfig::seal_key,
+          "env:NAME or file:PATH of a secret with which keys that operators give in calls are sealed in the "
+          "store: the same for all servers of one. Empty: on SQLite, the data folder's own.",
+          length(0, 2000)));
 };
 
 bool is_isolation(std::string_view text);
