@@ -68,10 +68,11 @@ std::vector<inference::LocalModel> local_models(const Config& config, const infe
   return models;
 }
 
-Result<std::map<std::string, ledger::PriceSheet>> configured_prices(const Config& config) {
+Result<std::map<std::string, ledger::PriceSheet>> configured_prices(
+    std::span<const model::ModelConfig> models) {
   const auto money = [](double amount) { return ledger::Money::parse_rounded(fmt::format("{}", amount), 9); };
   std::map<std::string, ledger::PriceSheet> sheets;
-  for (const model::ModelConfig& each : config.model) {
+  for (const model::ModelConfig& each : models) {
     if (!each.price) continue;
     ledger::Price price;
     ACLOUD_TRY(price.input, money(each.price->input));

@@ -29,6 +29,7 @@ class Attempt {
     std::function<void()> on_gone;                    // a write to it failed
     std::function<void(const Attempt&)> on_progress;  // more of a stream has come
     const std::string& workspace;
+    telemetry::TraceContext trace;  // what the upstream is told of the trace
   };
   // REQUIRES: everything outlives the attempt.
   Attempt(Client client, const Model& model, const Target& target, Upstreams& upstreams);
@@ -44,6 +45,10 @@ class Attempt {
   const Model& model() const { return model_; }
   const Target& target() const { return target_; }
   const Learned& learned() const { return learned_; }
+  // Of the request to the upstream.
+  Form upstream_form() const { return form_; }
+  // What the upstream answered; nothing where it did not.
+  std::optional<int> status() const { return response_ ? std::optional(response_->status) : std::nullopt; }
   // The request may have reached the upstream.
   bool asked() const { return asked_; }
   Instant began() const { return began_; }

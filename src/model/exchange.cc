@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "model/policy.h"
 #include "model/session.h"
+#include "model/span_content.h"
 #include "model/usage_reader.h"
 
 namespace acloud::model {
@@ -51,6 +52,7 @@ Exchange::Exchange(Parts parts, Form form)
       telemetry_(parts.telemetry),
       cache_(parts.cache),
       form_(form),
+      traces_content_(parts.traces_content),
       loop_(*async::EventLoop::current()),
       began_(loop_.now()),
       streams_(payload_.outline.is_true("stream")) {}
@@ -78,18 +80,29 @@ Task<Result<Answer>> Exchange::run(const std::string& model_name) {
     co_return fail(ErrorCode::not_found, "there is no model \"{}\"; model.list (GET /v1/models) names them",
                    model_name);
   }
-  const std::string key = model->config.cache > std::chrono::seconds(0)
+  span_ = begin_call_span(context_.trace(), form_, model_name, payload_);
+  const auto result = co_await answer(*model);
+  serve(*model, result);
+  ACLOUD_CO_CHECK(result);
+  co_return std::move(answer_);
+}
+
+Task<Result<>> Exchange::answer(const Model& model) {
+  const std::string key = model.config.cache > std::chrono::seconds(0)
                               ? ResponseCache::key_of(context_.workspace(), payload_)
                               : std::string();
-  if (!key.empty() && answer_from_cache(key)) co_return std::move(answer_);
-  if (!key.empty()) recorder_.start();
+  if (!key.empty() && answer_from_cache(key)) co_return Result<>();
+  const bool traces = traces_content_ && span_.recording();
+  if (!key.empty() || traces) recorder_.start();
   const std::stop_callback<OnHangUp> on_hang_up(co_await async::this_stop_token(), OnHangUp{*this});
-  const auto result = co_await try_chain(*model);
+  const auto result = co_await try_chain(model);
   hang_up_timer_.cancel();
+  auto bytes = !key.empty() || traces ? recorder_.take(answer_.bytes) : std::nullopt;
+  if (traces) trace_content(bytes);
   if (gone_) co_return fail(ErrorCode::cancelled, "the client went away");
   ACLOUD_CO_CHECK(result);
-  if (!key.empty()) keep_answer(key, model->config.cache);
-  co_return std::move(answer_);
+  if (!key.empty() && bytes) keep_answer(key, model.config.cache, *std::move(bytes));
+  co_return Result<>();
 }
 
 // A call that is answered here uses no model: it is recorded as a call, and costs nothing.
@@ -98,14 +111,44 @@ bool Exchange::answer_from_cache(const std::string& key) {
   if (!kept) return false;
   answer_ = {{{"content-type", std::move(kept->content_type)}, {"x-acloud-cache", "hit"}},
              std::move(kept->bytes)};
+  span_.set("acloud.cache_hit", true);
   return true;
 }
 
-void Exchange::keep_answer(const std::string& key, std::chrono::seconds time) {
-  const std::string type(stream_.begun() ? std::string_view(recorder_.content_type())
-                                         : answer_.headers.value("content-type"));
-  auto bytes = recorder_.take(answer_.bytes);
-  if (bytes) cache_.put(key, {type, *std::move(bytes)}, loop_.now() + time);
+void Exchange::keep_answer(const std::string& key, std::chrono::seconds time, std::string bytes) {
+  cache_.put(key, {answer_type(), std::move(bytes)}, loop_.now() + time);
+}
+
+std::string Exchange::answer_type() const {
+  return std::string(stream_.begun() ? std::string_view(recorder_.content_type())
+                                     : answer_.headers.value("content-type"));
+}
+
+// What was said on both sides, as far as it came. `bytes`: of the reply; nothing where it was too large.
+void Exchange::trace_content(const std::optional<std::string>& bytes) {
+  if (payload_.body.in_memory()) {
+    if (auto content = content_of_request(form_, payload_.body.bytes())) {
+      if (!content->system.empty())
+        span_.set_content("gen_ai.system_instructions", std::move(content->system));
+      span_.set_content("gen_ai.input.messages", std::move(content->input));
+    }
+  }
+  if (!bytes || bytes->empty()) return;
+  if (auto said = content_of_reply(form_, answer_type(), *bytes))
+    span_.set_content("gen_ai.output.messages", *std::move(said));
+}
+
+// The call as a whole, for those who watch.
+void Exchange::serve(const Model& model, const Result<>& result) {
+  const std::string error = result ? "" : std::string(acloud::traits(result.error().code()).name);
+  const auto seconds = [](Duration d) { return std::chrono::duration<double>(d).count(); };
+  const Duration took = loop_.now() - began_;
+  telemetry_.served({.operation = std::string(operation_name(form_)),
+                     .model = model.config.name,
+                     .error = error,
+                     .seconds = seconds(took),
+                     .overhead = seconds(took - waited_)});
+  end_call_span(span_, last_, error);
 }
 
 Task<Result<>> Exchange::try_chain(const Model& first) {
@@ -204,10 +247,11 @@ Task<Result<>> Exchange::try_target(const Model& model, const Target& target) {
   if (!target.state->begin(loop_.now())) {
     co_return fail(ErrorCode::unavailable, "provider {} is not well at the moment", provider.name);
   }
-  Attempt attempt(
-      {payload_, form_, streams_, stream_, answer_, gone_, limits_, [this] { hung_up(); },
-       [this](const Attempt& running) { context_.so_far(usage_of(running)); }, context_.workspace()},
-      model, target, upstreams_);
+  telemetry::Span span = begin_attempt_span(span_, model, target, attempts_++);
+  Attempt attempt({payload_, form_, streams_, stream_, answer_, gone_, limits_, [this] { hung_up(); },
+                   [this](const Attempt& running) { context_.so_far(usage_of(running)); },
+                   context_.workspace(), span.context()},
+                  model, target, upstreams_);
   const auto by = async::Deadline::after(provider.total_time);
   const auto first = streams_ ? async::Deadline::after(provider.first_token_time).earlier(by) : by;
   Result<> result =
@@ -218,6 +262,8 @@ Task<Result<>> Exchange::try_target(const Model& model, const Target& target) {
                  .with_stop(upstream_stop_.get_token());
   }
   waited_ += attempt.waited();
+  end_attempt_span(span, attempt, result);
+  last_ = {.target = &target, .to_first_token = {}, .usage = {}};
   report(attempt, result);
   account(attempt, result);
   measure(attempt, result);
@@ -276,7 +322,8 @@ void Exchange::account(const Attempt& attempt, const Result<>& result) {
   const bool left_alone = gone_ && attempt.asked();
   if (form_ == Form::anthropic_count_tokens || (!result && !stream_.begun() && !left_alone)) return;
   ledger::Usage usage = usage_of(attempt);
-  telemetry_.used(usage);
+  last_.usage = usage;
+  telemetry_.used(operation_name(form_), usage);
   context_.used(std::move(usage));
 }
 
@@ -284,19 +331,18 @@ void Exchange::measure(const Attempt& attempt, const Result<>& result) {
   const auto first = attempt.first_token_at();
   const auto seconds = [](Duration d) { return std::chrono::duration<double>(d).count(); };
   Telemetry::Call call;
-  call.operation = std::string(traits(form_).name);
+  call.operation = std::string(operation_name(form_));
   call.model = attempt.model().config.name;
   call.provider = attempt.target().provider->config.name;
   call.error = result ? "" : std::string(acloud::traits(result.error().code()).name);
   call.seconds = seconds(loop_.now() - attempt.began());
   if (first && streams_) {
-    call.to_first_token = seconds(*first - attempt.began());
+    last_.to_first_token = call.to_first_token = seconds(*first - attempt.began());
     const auto tokens = attempt.learned().tokens;
     const std::int64_t written =
         tokens ? tokens->output + tokens->reasoning : attempt.learned().output_estimate;
     if (written > 1) call.per_token = seconds(loop_.now() - *first) / static_cast<double>(written - 1);
   }
-  call.overhead = seconds(loop_.now() - began_ - waited_);
   telemetry_.finished(call);
 }
 

@@ -10,6 +10,7 @@
 
 #include "kernel/call.h"
 #include "model/attempt.h"
+#include "model/call_span.h"
 #include "model/response_cache.h"
 #include "model/telemetry.h"
 
@@ -25,6 +26,7 @@ class Exchange {
     Upstreams& upstreams;
     Telemetry& telemetry;
     ResponseCache& cache;
+    bool traces_content = false;  // spans hold what is asked and answered
   };
   // REQUIRES: the payload is of `form`; all parts outlive the exchange.
   Exchange(Parts parts, Form form);
@@ -45,7 +47,11 @@ class Exchange {
   void hung_up();
   Task<Result<>> hold(const Model& model);
   bool answer_from_cache(const std::string& key);
-  void keep_answer(const std::string& key, std::chrono::seconds time);
+  Task<Result<>> answer(const Model& model);
+  void keep_answer(const std::string& key, std::chrono::seconds time, std::string bytes);
+  std::string answer_type() const;
+  void trace_content(const std::optional<std::string>& bytes);
+  void serve(const Model& model, const Result<>& result);
   Task<Result<>> try_chain(const Model& first);
   Task<Result<>> try_model(const Model& model);
   Result<const Target*> choose(const Model& model, const Tried& tried);
@@ -67,6 +73,10 @@ class Exchange {
   Telemetry& telemetry_;
   ResponseCache& cache_;
   Form form_;
+  bool traces_content_;
+  telemetry::Span span_;  // of the call; each attempt has one below it
+  int attempts_ = 0;
+  LastAttempt last_;
   async::EventLoop& loop_;
   Instant began_;
   bool streams_;

@@ -53,7 +53,10 @@ struct ProviderConfig {
       field("base_url", &ProviderConfig::base_url,
             "Where it is: for openai with /v1 or what stands for it, for anthropic without.", required,
             length(1, 2000)),
-      field("api_key", &ProviderConfig::api_key, "env:NAME, file:PATH or secret:NAME. Empty: none is sent.",
+      field("api_key", &ProviderConfig::api_key,
+            "In acloud.toml env:NAME or file:PATH; in a call env:NAME or the key itself, which is kept "
+            "sealed and "
+            "never shown. Empty: none is sent.",
             length(0, 2000)),
       field("headers", &ProviderConfig::headers, "Sent with every request."),
       field("responses", &ProviderConfig::responses,

@@ -4,8 +4,12 @@
 
 namespace acloud::model {
 
-ModelService::ModelService(async::LoopThreads& loops, KeySource keys, inference::Endpoint* engine)
-    : keys_(std::move(keys)), upstreams_(loops, engine), routes_(*RouteTable::make({}, {}, keys_, nullptr)) {}
+ModelService::ModelService(async::LoopThreads& loops, KeySource keys, inference::Endpoint* engine,
+                           bool traces_content)
+    : keys_(std::move(keys)),
+      traces_content_(traces_content),
+      upstreams_(loops, engine),
+      routes_(*RouteTable::make({}, {}, keys_, nullptr)) {}
 
 std::shared_ptr<const RouteTable> ModelService::routes() const {
   const std::lock_guard lock(mutex_);
@@ -83,7 +87,8 @@ Task<Result<Answer>> ModelService::exchange(kernel::Context& context, const kern
                                             kernel::ReplyStream& stream, Form form,
                                             const std::string& model) {
   const auto table = routes();
-  Exchange exchange({context, payload, stream, *table, upstreams_, telemetry_, cache_}, form);
+  Exchange exchange({context, payload, stream, *table, upstreams_, telemetry_, cache_, traces_content_},
+                    form);
   co_return co_await exchange.run(model);
 }
 

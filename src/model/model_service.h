@@ -13,7 +13,9 @@ namespace acloud::model {
 class ModelService {
  public:
   // REQUIRES: `loops` outlive it, and `engine`, where models of this server are asked; null for none.
-  ModelService(async::LoopThreads& loops, KeySource keys, inference::Endpoint* engine);
+  // `traces_content`: spans hold what is asked and answered.
+  ModelService(async::LoopThreads& loops, KeySource keys, inference::Endpoint* engine,
+               bool traces_content = false);
 
   // Takes these in place of what it had; calls under way go on as they began. Thread-safe.
   // Errors: as RouteTable::make; nothing is changed then.
@@ -26,7 +28,7 @@ class ModelService {
   // Only with a payload.
   Task<Result<ChatAnswer>> count_tokens(kernel::Context& context, Chat request);
 
-  std::string metrics() const { return telemetry_.render(); }
+  std::vector<prometheus::MetricFamily> metrics() const { return telemetry_.collect(); }
 
  private:
   std::shared_ptr<const RouteTable> routes() const;
@@ -36,6 +38,7 @@ class ModelService {
   Task<Result<ChatAnswer>> converse(kernel::Context& context, Chat request);
 
   KeySource keys_;
+  const bool traces_content_;
   Upstreams upstreams_;
   Telemetry telemetry_;
   ResponseCache cache_;
