@@ -138,6 +138,21 @@ class Spans(Case):
         self.assertIsNone(self.collector.named("model.chat")[0].parent)
         self.assertNotEqual(call.trace, self.collector.named("model.chat")[0].trace)
 
+    def test_a_call_over_mcp_is_a_part_of_its_clients_trace(self):
+        self.serve()
+        meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "traceparent": TRACEPARENT,
+                "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+                "io.modelcontextprotocol/clientCapabilities": {}}
+        params = {"name": "model_chat", "arguments": {"model": "gpt", "messages": MESSAGES}, "_meta": meta}
+        headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream",
+                   "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "model_chat"}
+        request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        reply = self.server.request("POST", "/mcp/model", json.dumps(request), headers)
+        self.assertIn(TEXT, reply.body.decode())
+        self.collector.wait(lambda c: c.named("model.chat"))
+        call, = self.collector.named("model.chat")
+        self.assertEqual((call.trace, call.parent), (TRACE, PARENT))
+
     def test_only_sampled_traces_are_kept(self):
         self.serve(sample_ratio=0.0)
         for flag in ("00", "01"):
