@@ -283,6 +283,7 @@ Result<> Cloud::declare_products() {
 Result<> Cloud::make_telemetry() {
   ACLOUD_TRY(telemetry_, telemetry::Telemetry::make(config_.telemetry,
                                                     {.loop = loops_.next(),
+                                                     .pool = blocking_,
                                                      .clock = clock_,
                                                      .random = random_,
                                                      .instance = instance_,

@@ -61,7 +61,7 @@ Task<> Exporter::send_spans() {
 // Until it is taken, refused or too old. A stop leaves it in under_way_.
 Task<> Exporter::deliver(std::vector<FinishedSpan> batch) {
   under_way_ = std::move(batch);
-  const std::string body = otlp_traces(options_.resource, under_way_);
+  const std::string body = co_await written(under_way_);
   const Instant give_up = parts_.loop.now() + kGiveUp;
   Backoff backoff(parts_.random);
   for (;;) {
@@ -85,6 +85,10 @@ Task<> Exporter::deliver(std::vector<FinishedSpan> batch) {
     if (!co_await async::sleep_for(pause)) co_return;
   }
   under_way_.clear();
+}
+
+Task<std::string> Exporter::written(const std::vector<FinishedSpan>& batch) {
+  return async::run_blocking(parts_.pool, [this, &batch] { return otlp_traces(options_.resource, batch); });
 }
 
 Task<Verdict> Exporter::try_once(std::string_view path, std::string body) {
@@ -117,7 +121,9 @@ Task<> Exporter::send_figures() {
 // Figures add up from the start, so those that nobody took are in the next. Gives how long the collector asks
 // to be left alone.
 Task<std::optional<std::chrono::milliseconds>> Exporter::send_figures_once() {
-  std::string body = otlp_metrics(options_.resource, parts_.figures(), began_, parts_.clock.now());
+  std::string body = co_await async::run_blocking(parts_.pool, [this] {
+    return otlp_metrics(options_.resource, parts_.figures(), began_, parts_.clock.now());
+  });
   if (body.empty()) co_return std::nullopt;
   const Verdict verdict = co_await try_once("/v1/metrics", std::move(body));
   if (verdict.kind == Verdict::Kind::taken) ++figures_sent_;
@@ -128,7 +134,7 @@ Task<Result<>> Exporter::say_last_words() {
   auto batch = std::exchange(under_way_, {});
   if (batch.empty()) batch = spans_.pop();
   for (; !batch.empty(); batch = spans_.pop()) {
-    const Verdict verdict = co_await try_once("/v1/traces", otlp_traces(options_.resource, batch));
+    const Verdict verdict = co_await try_once("/v1/traces", co_await written(batch));
     if (verdict.kind != Verdict::Kind::taken) {
       given_up_ += batch.size();
       co_return fail(ErrorCode::unavailable, "{}", verdict.why);

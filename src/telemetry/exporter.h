@@ -39,10 +39,11 @@ class Exporter {
   };
   struct Parts {
     async::EventLoop& loop;
+    async::BlockingPool& pool;  // writes what is sent, so that no call on the loop waits for that
     Clock& clock;
     Random& random;
     std::unique_ptr<Collector> collector;
-    std::function<std::vector<prometheus::MetricFamily>()> figures;
+    std::function<std::vector<prometheus::MetricFamily>()> figures;  // called on the pool
   };
   Exporter(Options options, Parts parts);
   // REQUIRES: stopped, or never started.
@@ -66,6 +67,7 @@ class Exporter {
   Task<> send_spans();
   Task<> send_figures();
   Task<> deliver(std::vector<FinishedSpan> batch);
+  Task<std::string> written(const std::vector<FinishedSpan>& batch);
   Task<Verdict> try_once(std::string_view path, std::string body);
   Task<std::optional<std::chrono::milliseconds>> send_figures_once();
   void tell(const Verdict& verdict);

@@ -80,11 +80,13 @@ class ExporterTest : public testing::Test {
 
   ManualClock clock_;
   async::EventLoop loop_{clock_};
+  async::BlockingPool pool_{"test", 1};
   SeededRandom random_{5};
   Script script_;
   Exporter exporter_{
       {.resource = {"acloud", "i", "0"}, .spans_every = 5s, .metrics_every = 60s, .queued_spans = 1000},
       {.loop = loop_,
+       .pool = pool_,
        .clock = clock_,
        .random = random_,
        .collector = std::make_unique<Scripted>(script_, loop_),

@@ -1,8 +1,10 @@
 """Providers and models that operations change while calls are under way: what is served, what is kept through a restart
 and on two servers of one PostgreSQL, and that keys are never seen again."""
 
+import http.client
 import json
 import os
+import random
 import signal
 import threading
 import time
@@ -178,6 +180,40 @@ class Kept(Case):
             self.server.restart(kill=kill)
             self.answers("fresh")
             self.assertEqual(self.upstream.requests[-1][1]["authorization"], f"Bearer {GIVEN}")
+
+    def test_what_was_acknowledged_survives_kills(self):
+        """A server that is killed at any moment while models are set and deleted has all that it said it had."""
+        chance = random.Random(3)
+        there, unsure, acknowledged = set(), set(), 0
+        for turn in range(8):
+            left = chance.randrange(3, 25)
+
+            def kill(process=self.server.process, left=left):
+                time.sleep(left * 0.004)
+                process.kill()
+            killer = threading.Thread(target=kill)
+            killer.start()
+            try:
+                for number in range(10_000):
+                    name = f"m{turn}-{number % 7}"
+                    deletes = name in there
+                    unsure.add(name)
+                    reply = (self.server.call("model.delete_route", {"name": name}) if deletes else
+                             self.set_route(name=name, provider="oai"))
+                    if reply.status != 200:
+                        break
+                    acknowledged += 1
+                    (there.discard if deletes else there.add)(name)
+                    unsure.discard(name)
+            except (OSError, http.client.HTTPException):
+                pass
+            killer.join()
+            self.server.restart(kill=True)
+            listed = {name for name, source in self.sources("model.list_routes").items() if source == "operation"}
+            self.assertEqual(listed - unsure, there - unsure)
+            there, unsure = listed, set()
+        self.assertGreater(acknowledged, 20)
+        print(f"figure: {acknowledged} changes acknowledged over 8 kills, all kept")
 
     def test_a_given_key_is_seen_nowhere_again(self):
         set_to = self.set_provider(key=GIVEN)
