@@ -30,7 +30,7 @@ std::vector<store::Migration> migrations() {
         identity::SignUpService::migrations(), storage::ObjectService::migrations(),
         storage::DatabaseService::migrations(), storage::QueueService::migrations(), task::migrations(),
         task::schedule::migrations(), task::trigger::migrations(), usage::UsageService::migrations(),
-        surfaces::mcp::Mcp::migrations(), batch::migrations()}) {
+        surfaces::mcp::Mcp::migrations(), batch::migrations(), model::guard::FindingBook::migrations()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -113,7 +113,7 @@ Result<> Cloud::open() {
   ACLOUD_CHECK(declare_products());
   ACLOUD_TRY(const auto prices, configured_prices(config_));
   ledger_->prices().set_configured(prices);
-  ACLOUD_CHECK(models_->configure(config_.provider, config_.model));
+  ACLOUD_CHECK(models_->configure(config_.provider, config_.model, config_.guardrail));
   metrics_->include([this] { return models_->metrics(); });
   path_ = std::make_unique<kernel::CallPath>(kernel::CallPath::Parts{.catalog = catalog_,
                                                                      .identities = *keys_,
@@ -347,7 +347,7 @@ Result<> Cloud::reload(Config config) {
                 "models with an engine are loaded at the start alone: restart the server");
   }
   ACLOUD_TRY(const auto prices, configured_prices(config));
-  ACLOUD_CHECK(models_->configure(config.provider, config.model));
+  ACLOUD_CHECK(models_->configure(config.provider, config.model, config.guardrail));
   ledger_->prices().set_configured(prices);
   return {};
 }

@@ -50,6 +50,8 @@ Exchange::Exchange(Parts parts, Form form)
       upstreams_(parts.upstreams),
       telemetry_(parts.telemetry),
       cache_(parts.cache),
+      guard_(parts.guard),
+      findings_(parts.findings),
       form_(form),
       loop_(*async::EventLoop::current()),
       began_(loop_.now()),
@@ -79,7 +81,7 @@ Task<Result<Answer>> Exchange::run(const std::string& model_name) {
                    model_name);
   }
   const std::string key = model->config.cache > std::chrono::seconds(0)
-                              ? ResponseCache::key_of(context_.workspace(), payload_)
+                              ? ResponseCache::key_of(context_.workspace() + guard_.digest(), payload_)
                               : std::string();
   if (!key.empty() && answer_from_cache(key)) co_return std::move(answer_);
   if (!key.empty()) recorder_.start();
@@ -204,10 +206,10 @@ Task<Result<>> Exchange::try_target(const Model& model, const Target& target) {
   if (!target.state->begin(loop_.now())) {
     co_return fail(ErrorCode::unavailable, "provider {} is not well at the moment", provider.name);
   }
-  Attempt attempt(
-      {payload_, form_, streams_, stream_, answer_, gone_, limits_, [this] { hung_up(); },
-       [this](const Attempt& running) { context_.so_far(usage_of(running)); }, context_.workspace()},
-      model, target, upstreams_);
+  Attempt attempt({payload_, form_, streams_, stream_, answer_, gone_, limits_, [this] { hung_up(); },
+                   [this](const Attempt& running) { context_.so_far(usage_of(running)); },
+                   context_.workspace(), guard_, findings_},
+                  model, target, upstreams_);
   const auto by = async::Deadline::after(provider.total_time);
   const auto first = streams_ ? async::Deadline::after(provider.first_token_time).earlier(by) : by;
   Result<> result =
@@ -272,9 +274,11 @@ ledger::Usage Exchange::usage_of(const Attempt& attempt) const {
 }
 
 void Exchange::account(const Attempt& attempt, const Result<>& result) {
-  // An attempt of which the client has seen nothing is not the client's to pay.
+  // An attempt of which the client has seen nothing is not the client's to pay, but where it was answered and
+  // a guardrail kept the answer.
   const bool left_alone = gone_ && attempt.asked();
-  if (form_ == Form::anthropic_count_tokens || (!result && !stream_.begun() && !left_alone)) return;
+  const bool kept = !result && guard::is_blocked(result.error());
+  if (form_ == Form::anthropic_count_tokens || (!result && !stream_.begun() && !left_alone && !kept)) return;
   ledger::Usage usage = usage_of(attempt);
   telemetry_.used(usage);
   context_.used(std::move(usage));

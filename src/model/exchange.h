@@ -25,6 +25,8 @@ class Exchange {
     Upstreams& upstreams;
     Telemetry& telemetry;
     ResponseCache& cache;
+    const guard::Guard& guard;
+    guard::Findings& findings;
   };
   // REQUIRES: the payload is of `form`; all parts outlive the exchange.
   Exchange(Parts parts, Form form);
@@ -66,6 +68,8 @@ class Exchange {
   Upstreams& upstreams_;
   Telemetry& telemetry_;
   ResponseCache& cache_;
+  const guard::Guard& guard_;
+  guard::Findings& findings_;
   Form form_;
   async::EventLoop& loop_;
   Instant began_;

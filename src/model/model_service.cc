@@ -1,11 +1,15 @@
 #include "model/model_service.h"
 
+#include "model/guard/guarded_request.h"
 #include "model/neutral.h"
 
 namespace acloud::model {
 
 ModelService::ModelService(async::LoopThreads& loops, KeySource keys, inference::Endpoint* engine)
-    : keys_(std::move(keys)), upstreams_(loops, engine), routes_(*RouteTable::make({}, {}, keys_, nullptr)) {}
+    : keys_(std::move(keys)),
+      upstreams_(loops, engine),
+      routes_(*RouteTable::make({}, {}, keys_, nullptr)),
+      guards_(*guard::GuardTable::make({})) {}
 
 std::shared_ptr<const RouteTable> ModelService::routes() const {
   const std::lock_guard lock(mutex_);
@@ -13,12 +17,25 @@ std::shared_ptr<const RouteTable> ModelService::routes() const {
 }
 
 Result<> ModelService::configure(std::span<const ProviderConfig> providers,
-                                 std::span<const ModelConfig> models) {
+                                 std::span<const ModelConfig> models,
+                                 std::span<const guard::GuardrailConfig> guardrails) {
   const auto before = routes();
   ACLOUD_TRY(auto table, RouteTable::make(providers, models, keys_, before.get()));
+  ACLOUD_TRY(auto guards, guard::GuardTable::make(guardrails));
   const std::lock_guard lock(mutex_);
   routes_ = std::move(table);
+  guards_ = std::move(guards);
   return {};
+}
+
+// A call may end at any model that its own falls back to.
+guard::Guard ModelService::guard_of(const kernel::Caller& caller, const RouteTable& routes,
+                                    const std::string& model) const {
+  std::vector<std::string> models{model};
+  if (const Model* found = routes.find(model))
+    models.insert(models.end(), found->config.fallback.begin(), found->config.fallback.end());
+  const std::lock_guard lock(mutex_);
+  return guards_->of(caller, models);
 }
 
 namespace {
@@ -83,8 +100,25 @@ Task<Result<Answer>> ModelService::exchange(kernel::Context& context, const kern
                                             kernel::ReplyStream& stream, Form form,
                                             const std::string& model) {
   const auto table = routes();
-  Exchange exchange({context, payload, stream, *table, upstreams_, telemetry_, cache_}, form);
-  co_return co_await exchange.run(model);
+  const guard::Guard guard = guard_of(context.caller, *table, model);
+  guard::Findings findings;
+  const auto let_through = co_await guard::admit(guard, model, payload, findings);
+  Result<Answer> answer = Answer();
+  if (let_through) {
+    Exchange exchange({context, *let_through ? **let_through : payload, stream, *table, upstreams_,
+                       telemetry_, cache_, guard, findings},
+                      form);
+    answer = co_await exchange.run(model);
+  } else {
+    answer = std::unexpected(let_through.error());
+  }
+  ACLOUD_CO_CHECK(co_await findings_.keep(context, model, std::move(findings)).shielded());
+  co_return answer;
+}
+
+Task<Result<guard::FindingList>> ModelService::findings(kernel::Context& context,
+                                                        guard::ListFindings request) {
+  return findings_.list(context, std::move(request));
 }
 
 // What came in a dialect's bytes leaves in them.
