@@ -30,7 +30,8 @@ std::vector<store::Migration> migrations() {
         identity::SignUpService::migrations(), storage::ObjectService::migrations(),
         storage::DatabaseService::migrations(), storage::QueueService::migrations(), task::migrations(),
         task::schedule::migrations(), task::trigger::migrations(), usage::UsageService::migrations(),
-        surfaces::mcp::Mcp::migrations(), batch::migrations(), model::entries::migrations()}) {
+        surfaces::mcp::Mcp::migrations(), batch::migrations(), model::entries::migrations(),
+        model::guard::FindingBook::migrations()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -114,6 +115,8 @@ Result<> Cloud::open() {
   metrics_ = std::make_unique<Metrics>([this] { return sample(); });
   ACLOUD_CHECK(make_telemetry());
   ACLOUD_CHECK(declare_products());
+  ACLOUD_TRY(auto guardrails, model::guard::GuardTable::make(config_.guardrail));
+  models_->guard_with(std::move(guardrails));
   ACLOUD_CHECK(routes_->configure({config_.provider, config_.model}));
   metrics_->include([this] { return models_->metrics(); });
   path_ = std::make_unique<kernel::CallPath>(
@@ -390,7 +393,10 @@ Result<> Cloud::reload(Config config) {
     return fail(ErrorCode::invalid_argument,
                 "models with an engine are loaded at the start alone: restart the server");
   }
-  return routes_->configure({std::move(config.provider), std::move(config.model)});
+  ACLOUD_TRY(auto guardrails, model::guard::GuardTable::make(config.guardrail));
+  ACLOUD_CHECK(routes_->configure({std::move(config.provider), std::move(config.model)}));
+  models_->guard_with(std::move(guardrails));
+  return {};
 }
 
 std::string Cloud::url() const {

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/encoding.h"
+#include "model/guard/guard.h"
 
 namespace acloud {
 namespace {
@@ -90,9 +91,14 @@ Result<Config> parse_config(std::string_view text, std::string_view name) {
   auto config = decode<Config>(to_json(table));
   if (config) {
     const auto checked = identity::check(config->signup);
-    if (checked) return config;
-    return fail(ErrorCode::invalid_argument, "{}:{}: {}", name, line_of(table, "signup.budget"),
-                checked.error().message());
+    if (!checked) {
+      return fail(ErrorCode::invalid_argument, "{}:{}: {}", name, line_of(table, "signup.budget"),
+                  checked.error().message());
+    }
+    const auto guarded = model::guard::check(config->guardrail);
+    if (guarded) return config;
+    return fail(ErrorCode::invalid_argument, "{}:{}: {}", name, line_of_error(table, guarded.error()),
+                guarded.error().message());
   }
   return fail(ErrorCode::invalid_argument, "{}:{}: {}", name, line_of_error(table, config.error()),
               config.error().message());

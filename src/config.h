@@ -7,6 +7,7 @@
 #include "base/schema.h"
 #include "identity/sign_up.h"
 #include "mcp/server_config.h"
+#include "model/guard/guard_config.h"
 #include "model/model_config.h"
 #include "telemetry/config.h"
 
@@ -114,6 +115,7 @@ struct Config {
   StoreConfig store;
   std::vector<model::ProviderConfig> provider;
   std::vector<model::ModelConfig> model;
+  std::vector<model::guard::GuardrailConfig> guardrail;
   SandboxConfig sandbox;
   std::vector<mcp::ServerConfig> mcp_server;
   identity::SignUpConfig signup;
@@ -126,6 +128,7 @@ struct Config {
       field("store", &Config::store, "Where what is durable lives."),
       field("provider", &Config::provider, "Where models are reached.", length(0, 1000)),
       field("model", &Config::model, "What callers name.", length(0, 10'000)),
+      field("guardrail", &Config::guardrail, "What may go to models and come back.", length(0, 200)),
       field("sandbox", &Config::sandbox, "Isolated environments."),
       field("mcp_server", &Config::mcp_server, "MCP servers of others, whose tools become operations.",
             length(0, 100)),

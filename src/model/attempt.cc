@@ -1,6 +1,7 @@
 #include "model/attempt.h"
 
 #include "base/log.h"
+#include "model/guard/guarded_stream.h"
 #include "model/upstream_request.h"
 #include "model/usage_reader.h"
 
@@ -9,7 +10,7 @@ namespace {
 
 // A reply up to this size is known whole before its first byte goes to the client.
 constexpr std::size_t kWhole = 1 << 20;
-// What is translated is kept whole.
+// What is translated or looked through by guardrails is kept whole.
 constexpr std::size_t kTranslated = 64 << 20;
 constexpr std::size_t kErrorBody = 256 * 1024;
 // For the end of a stream whose last event has come, so that its connection can be used again.
@@ -130,10 +131,22 @@ Task<Result<std::string>> Attempt::read() {
 
 // --- Streams ---
 
+std::unique_ptr<StreamPipe> Attempt::pipe() const {
+  auto pipe = translates() ? translate_stream(form_, client_.form, wishes_)
+                           : pass_stream(client_.form, wishes_.usage);
+  if (!guarded()) return pipe;
+  return guard::guarded(std::move(pipe), client_.form, client_.guard, client_.findings);
+}
+
+// What a guardrail says is not the provider's doing.
+Error Attempt::from_provider(Error error) const {
+  if (guard::is_blocked(error)) return error;
+  return std::move(error).within("provider " + target_.provider->config.name);
+}
+
 Task<Result<>> Attempt::begin_stream() {
   headers_.add("cache-control", "no-store");
-  pipe_ = translates() ? translate_stream(form_, client_.form, wishes_)
-                       : pass_stream(client_.form, wishes_.usage);
+  pipe_ = pipe();
   while (!learned_.first_token && !learned_.done && out_.size() < kWhole) {
     ACLOUD_CO_TRY(const bool more, co_await take_piece());
     if (!more) break;
@@ -153,8 +166,7 @@ Task<Result<bool>> Attempt::take_piece() {
   learned_ = pipe_->learned();
   if (learned_.first_token && !first_token_at_) first_token_at_ = loop_.now();
   if (learned_.first_token) client_.on_progress(*this);
-  if (!taken)
-    co_return std::unexpected(std::move(taken).error().within("provider " + target_.provider->config.name));
+  if (!taken) co_return std::unexpected(from_provider(std::move(taken).error()));
   co_return !piece.empty() && !learned_.done;
 }
 
@@ -198,10 +210,12 @@ Task<Result<>> Attempt::to_client() {
 
 // --- Replies in one piece ---
 
+std::size_t Attempt::kept_whole() const { return translates() || guarded() ? kTranslated : kWhole; }
+
 Task<Result<>> Attempt::begin_whole() {
   if (const auto type = headers_.value("content-type"); type.empty())
     headers_.set("content-type", "application/json");
-  while (out_.size() <= (translates() ? kTranslated : kWhole)) {
+  while (out_.size() <= kept_whole()) {
     ACLOUD_CO_TRY(const std::string piece, co_await read());
     if (piece.empty()) co_return take_whole();
     if (const auto fed = outline_.feed(piece); !fed) {
@@ -210,8 +224,9 @@ Task<Result<>> Attempt::begin_whole() {
     }
     out_ += piece;
   }
-  if (translates())
-    co_return fail(ErrorCode::unavailable, "the upstream's reply is too large to be translated");
+  if (kept_whole() == kTranslated)
+    co_return fail(ErrorCode::unavailable,
+                   "the upstream's reply is too large to be translated or looked through");
   large_ = true;
   co_return Result<>();
 }
@@ -228,15 +243,22 @@ Result<> Attempt::take_whole() {
     learned_.tokens = reply.tokens;
     learned_.whole_figures = reply.tokens.has_value();
     learned_.output_estimate = reply.output_estimate;
-    client_.answer = {std::move(headers_), std::move(reply.body)};
-    return {};
+    return put_whole(std::move(reply.body));
   }
   if (const JsonOutline::Field* usage = outline_.find("usage")) {
     learned_.tokens = usage_in_reply(form_, usage->text);
     learned_.whole_figures = learned_.tokens.has_value();
   }
   if (!learned_.tokens) learned_.output_estimate = estimate_tokens(find_json_value(out_, "content"));
-  client_.answer = {std::move(headers_), std::move(out_)};
+  return put_whole(std::move(out_));
+}
+
+Result<> Attempt::put_whole(std::string body) {
+  if (guarded()) {
+    ACLOUD_TRY(auto masked, client_.guard.inspect(body, guard::Side::reply, client_.findings));
+    if (masked) body = *std::move(masked);
+  }
+  client_.answer = {std::move(headers_), std::move(body)};
   return {};
 }
 

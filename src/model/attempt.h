@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/call.h"
+#include "model/guard/guard.h"
 #include "model/pipe.h"
 #include "model/route_table.h"
 #include "model/translate.h"
@@ -29,6 +30,8 @@ class Attempt {
     std::function<void()> on_gone;                    // a write to it failed
     std::function<void(const Attempt&)> on_progress;  // more of a stream has come
     const std::string& workspace;
+    const guard::Guard& guard;  // of what the client gets
+    guard::Findings& findings;
     telemetry::TraceContext trace;  // what the upstream is told of the trace
   };
   // REQUIRES: everything outlives the attempt.
@@ -60,6 +63,12 @@ class Attempt {
 
  private:
   bool translates() const { return form_ != client_.form; }
+  bool guarded() const { return is_chat(client_.form) && client_.guard.watches(guard::Side::reply); }
+  // What is translated or looked through is kept whole.
+  std::size_t kept_whole() const;
+  std::unique_ptr<StreamPipe> pipe() const;
+  Result<> put_whole(std::string body);
+  Error from_provider(Error error) const;
   Task<Result<>> send();
   Task<Result<net::Request>> request();
   Task<Result<net::Response>> ask_engine(net::Request request);

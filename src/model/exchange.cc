@@ -51,6 +51,8 @@ Exchange::Exchange(Parts parts, Form form)
       upstreams_(parts.upstreams),
       telemetry_(parts.telemetry),
       cache_(parts.cache),
+      guard_(parts.guard),
+      findings_(parts.findings),
       form_(form),
       traces_content_(parts.traces_content),
       loop_(*async::EventLoop::current()),
@@ -89,7 +91,7 @@ Task<Result<Answer>> Exchange::run(const std::string& model_name) {
 
 Task<Result<>> Exchange::answer(const Model& model) {
   const std::string key = model.config.cache > std::chrono::seconds(0)
-                              ? ResponseCache::key_of(context_.workspace(), payload_)
+                              ? ResponseCache::key_of(context_.workspace() + guard_.digest(), payload_)
                               : std::string();
   if (!key.empty() && answer_from_cache(key)) co_return Result<>();
   const bool traces = traces_content_ && span_.recording();
@@ -250,7 +252,7 @@ Task<Result<>> Exchange::try_target(const Model& model, const Target& target) {
   telemetry::Span span = begin_attempt_span(span_, model, target, attempts_++);
   Attempt attempt({payload_, form_, streams_, stream_, answer_, gone_, limits_, [this] { hung_up(); },
                    [this](const Attempt& running) { context_.so_far(usage_of(running)); },
-                   context_.workspace(), span.context()},
+                   context_.workspace(), guard_, findings_, span.context()},
                   model, target, upstreams_);
   const auto by = async::Deadline::after(provider.total_time);
   const auto first = streams_ ? async::Deadline::after(provider.first_token_time).earlier(by) : by;
@@ -318,9 +320,11 @@ ledger::Usage Exchange::usage_of(const Attempt& attempt) const {
 }
 
 void Exchange::account(const Attempt& attempt, const Result<>& result) {
-  // An attempt of which the client has seen nothing is not the client's to pay.
+  // An attempt of which the client has seen nothing is not the client's to pay, but where it was answered and
+  // a guardrail kept the answer.
   const bool left_alone = gone_ && attempt.asked();
-  if (form_ == Form::anthropic_count_tokens || (!result && !stream_.begun() && !left_alone)) return;
+  const bool kept = !result && guard::is_blocked(result.error());
+  if (form_ == Form::anthropic_count_tokens || (!result && !stream_.begun() && !left_alone && !kept)) return;
   ledger::Usage usage = usage_of(attempt);
   last_.usage = usage;
   telemetry_.used(operation_name(form_), usage);

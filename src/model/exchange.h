@@ -26,6 +26,8 @@ class Exchange {
     Upstreams& upstreams;
     Telemetry& telemetry;
     ResponseCache& cache;
+    const guard::Guard& guard;
+    guard::Findings& findings;
     bool traces_content = false;  // spans hold what is asked and answered
   };
   // REQUIRES: the payload is of `form`; all parts outlive the exchange.
@@ -72,6 +74,8 @@ class Exchange {
   Upstreams& upstreams_;
   Telemetry& telemetry_;
   ResponseCache& cache_;
+  const guard::Guard& guard_;
+  guard::Findings& findings_;
   Form form_;
   bool traces_content_;
   telemetry::Span span_;  // of the call; each attempt has one below it

@@ -1,5 +1,6 @@
 #include "model/model_service.h"
 
+#include "model/guard/guarded_request.h"
 #include "model/neutral.h"
 
 namespace acloud::model {
@@ -9,7 +10,8 @@ ModelService::ModelService(async::LoopThreads& loops, KeySource keys, inference:
     : keys_(std::move(keys)),
       traces_content_(traces_content),
       upstreams_(loops, engine),
-      routes_(*RouteTable::make({}, {}, keys_, nullptr)) {}
+      routes_(*RouteTable::make({}, {}, keys_, nullptr)),
+      guards_(*guard::GuardTable::make({})) {}
 
 std::shared_ptr<const RouteTable> ModelService::routes() const {
   const std::lock_guard lock(mutex_);
@@ -23,6 +25,27 @@ Result<> ModelService::configure(std::span<const ProviderConfig> providers,
   const std::lock_guard lock(mutex_);
   routes_ = std::move(table);
   return {};
+}
+
+void ModelService::guard_with(std::shared_ptr<const guard::GuardTable> guards) {
+  const std::lock_guard lock(mutex_);
+  guards_ = std::move(guards);
+}
+
+std::vector<prometheus::MetricFamily> ModelService::metrics() const {
+  std::vector<prometheus::MetricFamily> families = telemetry_.collect();
+  std::ranges::move(findings_.collect(), std::back_inserter(families));
+  return families;
+}
+
+// A call may end at any model that its own falls back to.
+guard::Guard ModelService::guard_of(const kernel::Caller& caller, const RouteTable& routes,
+                                    const std::string& model) const {
+  std::vector<std::string> models{model};
+  if (const Model* found = routes.find(model))
+    models.insert(models.end(), found->config.fallback.begin(), found->config.fallback.end());
+  const std::lock_guard lock(mutex_);
+  return guards_->of(caller, models);
 }
 
 namespace {
@@ -87,9 +110,25 @@ Task<Result<Answer>> ModelService::exchange(kernel::Context& context, const kern
                                             kernel::ReplyStream& stream, Form form,
                                             const std::string& model) {
   const auto table = routes();
-  Exchange exchange({context, payload, stream, *table, upstreams_, telemetry_, cache_, traces_content_},
-                    form);
-  co_return co_await exchange.run(model);
+  const guard::Guard guard = guard_of(context.caller, *table, model);
+  guard::Findings findings;
+  const auto let_through = co_await guard::admit(guard, model, payload, findings);
+  Result<Answer> answer = Answer();
+  if (let_through) {
+    Exchange exchange({context, *let_through ? **let_through : payload, stream, *table, upstreams_,
+                       telemetry_, cache_, guard, findings, traces_content_},
+                      form);
+    answer = co_await exchange.run(model);
+  } else {
+    answer = std::unexpected(let_through.error());
+  }
+  ACLOUD_CO_CHECK(co_await findings_.keep(context, model, std::move(findings)).shielded());
+  co_return answer;
+}
+
+Task<Result<guard::FindingList>> ModelService::findings(kernel::Context& context,
+                                                        guard::ListFindings request) {
+  return findings_.list(context, std::move(request));
 }
 
 // What came in a dialect's bytes leaves in them.

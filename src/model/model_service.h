@@ -6,6 +6,7 @@
 
 #include "kernel/call.h"
 #include "model/exchange.h"
+#include "model/guard/finding_book.h"
 #include "model/model_types.h"
 
 namespace acloud::model {
@@ -20,6 +21,8 @@ class ModelService {
   // Takes these in place of what it had; calls under way go on as they began. Thread-safe.
   // Errors: as RouteTable::make; nothing is changed then.
   Result<> configure(std::span<const ProviderConfig> providers, std::span<const ModelConfig> models);
+  // The same for guardrails. Thread-safe.
+  void guard_with(std::shared_ptr<const guard::GuardTable> guards);
 
   Task<Result<ModelList>> list(kernel::Context& context, ListModels request);
   // A call with a payload gets its reply in the payload's dialect, as bytes.
@@ -28,10 +31,15 @@ class ModelService {
   // Only with a payload.
   Task<Result<ChatAnswer>> count_tokens(kernel::Context& context, Chat request);
 
-  std::vector<prometheus::MetricFamily> metrics() const { return telemetry_.collect(); }
+  // What guardrails found: the operator's.
+  Task<Result<guard::FindingList>> findings(kernel::Context& context, guard::ListFindings request);
+
+  std::vector<prometheus::MetricFamily> metrics() const;
 
  private:
   std::shared_ptr<const RouteTable> routes() const;
+  guard::Guard guard_of(const kernel::Caller& caller, const RouteTable& routes,
+                        const std::string& model) const;
   Task<Result<Answer>> exchange(kernel::Context& context, const kernel::Payload& payload,
                                 kernel::ReplyStream& stream, Form form, const std::string& model);
   Task<Result<>> pass(kernel::Context& context, Form form, const std::string& model);
@@ -42,8 +50,10 @@ class ModelService {
   Upstreams upstreams_;
   Telemetry telemetry_;
   ResponseCache cache_;
+  guard::FindingBook findings_;
   mutable std::mutex mutex_;
-  std::shared_ptr<const RouteTable> routes_;  // shared with the calls that go by it
+  std::shared_ptr<const RouteTable> routes_;         // shared with the calls that go by it
+  std::shared_ptr<const guard::GuardTable> guards_;  // likewise
 };
 
 }  // namespace acloud::model

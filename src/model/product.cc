@@ -152,6 +152,13 @@ void declare(kernel::Catalog& catalog, ModelService& service, FileService& files
       .example("A question",
                R"({"model":"acloud-tiny","messages":[{"role":"user","content":"How far is the moon?"}]})")
       .handler(service, &ModelService::count_tokens);
+  model.operation<guard::ListFindings, guard::FindingList>("findings")
+      .summary("List what guardrails found in calls.")
+      .keywords("guardrail guard pii secrets leak personal data masked blocked flagged safety policy")
+      .description("The latest first: which rule, in whose call, and what was done. Never the text itself.")
+      .operator_only()
+      .example("The latest", R"({"limit":20})")
+      .handler(service, &ModelService::findings);
   declare_files(model, files);
   declare_routes(model, routes);
 }

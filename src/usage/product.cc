@@ -23,6 +23,17 @@ void declare(kernel::Catalog& catalog, UsageService& service) {
       .keywords("invoice monthly billing total charge accounting")
       .example("Of November", R"({"month":"2026-11"})")
       .handler(service, &UsageService::statement);
+  usage.operation<OverviewOf, Overview>("overview")
+      .summary("The business: tokens and revenue by customer and model, run rate, budgets.")
+      .keywords(
+          "revenue sales customers top run rate margin report finance forecast growth share budget operator")
+      .description(
+          "For who answers for the whole cloud. A customer is a workspace, or a principal or a key of one. "
+          "The run rate is what the last 24 whole hours brought, for a day, 30 and 365.")
+      .operator_only()
+      .example("The customers of this month", R"({"from":"2026-11-01T00:00:00Z"})")
+      .example("By key", R"({"by":"key","limit":50})")
+      .handler(service, &UsageService::overview);
   usage.operation<ExportUsage, Exported>("export")
       .summary("Every use of a model in a time, as CSV or as CloudEvents.")
       .keywords("download records rows spreadsheet openmeter ingest billing events")

@@ -37,6 +37,16 @@ Result<std::string> workspace_of(const kernel::Context& context, const std::opti
   return fail(ErrorCode::not_found, "no workspace {}", *named);
 }
 
+// The time of a request, as the ledger's sums have it.
+template <class Request>
+Result<> to_whole_hours(Request& request, Time now) {
+  using std::chrono::hours;
+  request.to = std::chrono::ceil<hours>(request.to.value_or(now + std::chrono::microseconds(1)));
+  request.from = std::chrono::floor<hours>(request.from.value_or(*request.to - kUnlessSaid));
+  if (*request.from >= *request.to) return fail(ErrorCode::invalid_argument, "from: must be before `to`");
+  return {};
+}
+
 Result<Receipt> read_receipt(store::Reader& reader, const std::string& workspace, const std::string& task) {
   Receipt receipt{.task = task};
   ACLOUD_TRY(
@@ -78,15 +88,19 @@ Task<Result<Receipt>> UsageService::receipt(kernel::Context& context, ReceiptOf 
 }
 
 Task<Result<UsagePage>> UsageService::query(kernel::Context& context, QueryUsage request) {
-  using std::chrono::hours;
   ACLOUD_CO_TRY(request.workspace, workspace_of(context, request.workspace));
-  request.to =
-      std::chrono::ceil<hours>(request.to.value_or(context.clock.now() + std::chrono::microseconds(1)));
-  request.from = std::chrono::floor<hours>(request.from.value_or(*request.to - kUnlessSaid));
-  if (*request.from >= *request.to) co_return fail(ErrorCode::invalid_argument, "from: must be before `to`");
+  ACLOUD_CO_CHECK(to_whole_hours(request, context.clock.now()));
   co_return co_await context.read([request, currency = currency_](store::Reader& reader) {
     return usage::query(reader, request, currency);
   });
+}
+
+Task<Result<Overview>> UsageService::overview(kernel::Context& context, OverviewOf request) {
+  ACLOUD_CO_CHECK(to_whole_hours(request, context.clock.now()));
+  co_return co_await context.read(
+      [request, now = context.clock.now(), currency = currency_](store::Reader& reader) {
+        return usage::overview(reader, request, now, currency);
+      });
 }
 
 Task<Result<Statement>> UsageService::statement(kernel::Context& context, StatementOf request) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/call.h"
+#include "usage/overview.h"
 #include "usage/price_list.h"
 #include "usage/query.h"
 #include "usage/statement.h"
@@ -65,6 +66,8 @@ class UsageService {
   Task<Result<Receipt>> receipt(kernel::Context& context, ReceiptOf request);
   // Errors of these: not_found: a workspace that the caller may not name. Of query(): as usage::query.
   Task<Result<UsagePage>> query(kernel::Context& context, QueryUsage request);
+  // The operator's. Errors: as usage::overview; invalid_argument (the time).
+  Task<Result<Overview>> overview(kernel::Context& context, OverviewOf request);
   Task<Result<Statement>> statement(kernel::Context& context, StatementOf request);
   // Errors: too_large as JSON.
   Task<Result<Exported>> export_uses(kernel::Context& context, ExportUsage request);

@@ -119,6 +119,19 @@ class Usage(unittest.TestCase):
         bill = self.server.call("usage.statement", {"month": self.began.strftime("%Y-%m"), "workspace": self.workspace})
         self.assertEqual(bill.json["workspace"], self.workspace)
 
+    def test_the_operator_sees_the_business(self):
+        self.assertEqual(self.server.call("usage.overview", key=self.key).code, "permission_denied")
+        seen = self.server.call("usage.overview", self.since()).json
+        self.assertEqual([(c["workspace"], c["calls"], c["revenue"], c["share"]) for c in seen["customers"]],
+                         [(self.workspace, 4, "0.0003809", 1)])
+        self.assertEqual((seen["total"]["revenue"], seen["others"]["customers"], seen["currency"]), ("0.0003809", 0, "EUR"))
+        self.assertEqual(seen["customers"][0]["models"][0]["tokens"], {name: 4 * count for name, count in TOKENS.items()})
+        keys = self.server.call("usage.overview", self.since(by="key")).json["customers"]
+        self.assertEqual([(c["key"], c["revenue"]) for c in keys], [(self.key_id, "0.0003809")])
+        printed = self.server.cli("usage", "overview", "--by", "key", "--output", "json")
+        self.assertEqual(printed.returncode, 0, printed.stderr)
+        self.assertEqual(json.loads(printed.stdout)["customers"][0]["key"], self.key_id)
+
     def test_prices_are_what_calls_are_charged_by(self):
         listed = self.call("usage.prices")["items"]
         self.assertEqual([item["model"] for item in listed], ["gpt"])
