@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import pathlib
 import shutil
 import tempfile
 import threading
@@ -399,6 +400,15 @@ class Life(Case):
         self.server.call("sandbox.pause", {"id": sandbox, "keep": "files"})
         call.join(60)
         self.assertEqual(ended[0].json["exit_code"], 128 + 9, ended[0].body)
+
+    def test_who_makes_them_stands_back_for_the_server(self):
+        threads = pathlib.Path(f"/proc/{self.server.process.pid}/task").iterdir()
+        spawner = " ".join((thread / "children").read_text() for thread in threads).split()[0]
+        try:
+            with open(f"/proc/{spawner}/autogroup", encoding="ascii") as file:
+                self.assertRegex(file.read(), r"nice 10$")
+        except FileNotFoundError:
+            self.skipTest("this kernel does not share processors between sessions")
 
     def test_the_deadline_ends_it(self):
         sandbox = self.create(deadline_s=1)
