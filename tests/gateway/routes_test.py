@@ -41,7 +41,7 @@ class Case(unittest.TestCase):
         self.assertEqual(reply.json["message"]["content"], TEXT)
 
     def sources(self, operation, server=None):
-        items = (server or self.server).call(operation).json["items"]
+        items = (server or self.server).call(operation, {"limit": 1000}).json["items"]
         return {item["name"]: item["source"] for item in items if not item["name"].startswith("acloud-")}
 
 
@@ -209,7 +209,7 @@ class Kept(Case):
             killer.start()
             try:
                 for number in range(10_000):
-                    name = f"m{turn}-{number % 7}"
+                    name = f"m{turn % 9}-{number % 7}"
                     deletes = name in there
                     unsure.add(name)
                     reply = (self.server.call("model.delete_route", {"name": name}) if deletes else
