@@ -186,5 +186,54 @@ TEST_F(ExporterTest, EndsInItsTimeWhereTheCollectorHangs) {
   EXPECT_EQ(of("/v1/traces").size(), 2u);
 }
 
+// Counts the spans that it takes.
+class Counting final : public Collector {
+ public:
+  explicit Counting(std::size_t& spans) : spans_(spans) {}
+  Task<Result<CollectorAnswer>> post(std::string_view path, std::string body) override {
+    const Json json = *parse_json(body);
+    if (path == "/v1/traces") spans_ += json["resourceSpans"][0]["scopeSpans"][0]["spans"].size();
+    co_return CollectorAnswer{};
+  }
+
+ private:
+  std::size_t& spans_;
+};
+
+TEST(ExporterOnThreads, SendsEachSpanThatItHadRoomForOnce) {
+  constexpr std::size_t kThreads = 4, kEach = 3000;
+  SystemClock clock;
+  SystemRandom random;
+  async::BlockingPool pool("test", 2);
+  async::LoopThreads loops(1);
+  std::size_t taken = 0;
+  Exporter exporter(
+      {.resource = {"acloud", "i", "0"}, .spans_every = 1ms, .metrics_every = 1ms, .queued_spans = 2000},
+      {.loop = loops.at(0),
+       .pool = pool,
+       .clock = clock,
+       .random = random,
+       .collector = std::make_unique<Counting>(taken),
+       .figures = [&exporter] { return exporter.own_figures(); }});
+  exporter.start();
+  {
+    Tracer tracer(exporter.spans(), clock, random, 1);
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&tracer] {
+        for (std::size_t n = 0; n < kEach; ++n) {
+          Span span = tracer.begin({}, "work", SpanKind::server);
+          span.set("n", static_cast<std::int64_t>(n));
+        }
+      });
+    }
+  }
+  exporter.stop();
+  const std::uint64_t dropped = exporter.spans().dropped();
+  EXPECT_EQ(taken + dropped, kThreads * kEach);
+  EXPECT_EQ(exporter.own_figures().at(0).metric.at(0).counter.value, static_cast<double>(taken));
+  EXPECT_GT(taken, 0u);
+}
+
 }  // namespace
 }  // namespace acloud::telemetry

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import socket
 import statistics
+import subprocess
 import time
 import unittest
 
@@ -205,6 +207,26 @@ class Spans(Case):
         self.assertEqual((headers["traceparent"], headers["tracestate"]), (TRACEPARENT, "vendor=1"))
         self.chat()
         self.assertNotIn("traceparent", self.upstream.requests[-1][1])
+
+
+OTLP = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "otlp")
+
+
+@unittest.skipUnless(shutil.which("node") and os.path.isdir(os.path.join(OTLP, "node_modules")),
+                     "needs node and the packages of tests/otlp (scripts/setup)")
+class Protobuf(Case):
+    def test_opentelemetrys_own_messages_hold_all_that_is_sent(self):
+        self.serve(content=True)
+        for fields in ({}, {"stream": True}, {"model": "claude", "temperature": 0.5}):
+            self.assertEqual(self.chat(headers={"traceparent": TRACEPARENT, "tracestate": "a=1"}, **fields).status, 200)
+        self.upstream.faults.append("reset")
+        self.assertEqual(self.chat().status, 200)
+        self.collector.wait(lambda c: len(c.named("model.chat")) == 4 and c.metrics)
+        requests = list(self.collector.requests)  # more come meanwhile
+        sent = json.dumps([[path, json.loads(body)] for path, _, body in requests])
+        read = subprocess.run(["node", "decode.mjs"], cwd=OTLP, input=sent, capture_output=True, text=True, check=False)
+        self.assertEqual(read.returncode, 0, read.stdout + read.stderr)
+        self.assertIn(f"{len(requests)} requests, 0 differ", read.stdout)
 
 
 class Content(Case):
