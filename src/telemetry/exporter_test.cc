@@ -132,6 +132,24 @@ TEST_F(ExporterTest, WaitsAsTheCollectorAsksAndSendsTheSameAgain) {
   EXPECT_EQ(sent(), 2);
 }
 
+TEST_F(ExporterTest, LeavesACollectorAloneAsLongAsItAsksEvenWhereThatIsTooLongForABatch) {
+  script_.answers = {CollectorAnswer{503, "600", ""}};
+  auto task = [](auto& test) -> Task<> {
+    test.add(2);
+    test.exporter_.start();
+    (void)co_await async::sleep_for(100s);
+    test.add(3);
+    (void)co_await async::sleep_for(600s);
+    co_await test.exporter_.end();
+  };
+  loop_.run_until_done(task(*this));
+  const auto requests = of("/v1/traces");
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_GE(requests[1].at - requests[0].at, 600s);
+  EXPECT_EQ(dropped("collector_away"), 2);
+  EXPECT_EQ(sent(), 3);
+}
+
 TEST_F(ExporterTest, BacksOffWhereTheCollectorIsAwayAndGivesUpInTheEnd) {
   for (int i = 0; i < 1000; ++i) script_.answers.push_back(fail(ErrorCode::unavailable, "refused"));
   add(4);
