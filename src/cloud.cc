@@ -30,7 +30,8 @@ std::vector<store::Migration> migrations() {
         identity::SignUpService::migrations(), storage::ObjectService::migrations(),
         storage::DatabaseService::migrations(), storage::QueueService::migrations(), task::migrations(),
         task::schedule::migrations(), task::trigger::migrations(), usage::UsageService::migrations(),
-        surfaces::mcp::Mcp::migrations(), batch::migrations(), model::guard::FindingBook::migrations()}) {
+        surfaces::mcp::Mcp::migrations(), batch::migrations(), model::entries::migrations(),
+        model::guard::FindingBook::migrations()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -65,12 +66,14 @@ Task<Result<std::unique_ptr<Cloud>>> Cloud::start(Config config, DataFolder fold
   ACLOUD_CO_TRY(std::string root_key, identity::root_key(cloud->folder_.path(), cloud->random_));
   ACLOUD_CO_CHECK(co_await cloud->keys_->ensure_root(std::move(root_key)));
   ACLOUD_CO_CHECK(co_await cloud->ledger_->start());
+  ACLOUD_CO_CHECK(co_await cloud->routes_->follow());
   co_await cloud->local_models_.load(local_models(cloud->config_, cloud->model_files_));
   ACLOUD_CO_CHECK(co_await cloud->runner_->take_over());
   ACLOUD_CO_CHECK(cloud->server_->start());
   cloud->runner_->start();
   cloud->batch_runner_->start();
   cloud->outside_->start();
+  if (cloud->telemetry_) cloud->telemetry_->start();
   co_return cloud;
 }
 
@@ -110,22 +113,24 @@ Result<> Cloud::open() {
                             }});
   call_ledger_ = std::make_unique<kernel::CallLedger>(*ledger_);
   metrics_ = std::make_unique<Metrics>([this] { return sample(); });
+  ACLOUD_CHECK(make_telemetry());
   ACLOUD_CHECK(declare_products());
-  ACLOUD_TRY(const auto prices, configured_prices(config_));
-  ledger_->prices().set_configured(prices);
-  ACLOUD_CHECK(models_->configure(config_.provider, config_.model, config_.guardrail));
+  ACLOUD_CHECK(routes_->configure({config_.provider, config_.model}));
+  ACLOUD_CHECK(models_->set_guardrails(config_.guardrail));
   metrics_->include([this] { return models_->metrics(); });
-  path_ = std::make_unique<kernel::CallPath>(kernel::CallPath::Parts{.catalog = catalog_,
-                                                                     .identities = *keys_,
-                                                                     .authorizer = authorizer_,
-                                                                     .ledger = *call_ledger_,
-                                                                     .audit = *audit_,
-                                                                     .idempotency = *idempotency_,
-                                                                     .spool = *spool_,
-                                                                     .observer = *metrics_,
-                                                                     .database = *database_,
-                                                                     .clock = clock_,
-                                                                     .random = random_});
+  path_ = std::make_unique<kernel::CallPath>(
+      kernel::CallPath::Parts{.catalog = catalog_,
+                              .identities = *keys_,
+                              .authorizer = authorizer_,
+                              .ledger = *call_ledger_,
+                              .audit = *audit_,
+                              .idempotency = *idempotency_,
+                              .spool = *spool_,
+                              .observer = *metrics_,
+                              .database = *database_,
+                              .clock = clock_,
+                              .random = random_,
+                              .tracer = telemetry_ ? &telemetry_->tracer() : nullptr});
   runner_ = std::make_unique<task::Runner>(task::Runner::Parts{
       .path = *path_,
       .database = *database_,
@@ -241,9 +246,12 @@ Result<> Cloud::declare_products() {
   storage::declare(catalog_, *objects_);
   storage::declare(catalog_, *databases_);
   storage::declare(catalog_, *queues_);
-  models_ = std::make_unique<model::ModelService>(loops_, model::key_of, &engine_);
+  ACLOUD_CHECK(make_routes());
+  models_ = std::make_unique<model::ModelService>(
+      loops_, [this](std::string_view key) { return routes_->key(key); }, &engine_,
+      telemetry_ && telemetry_->keeps_content());
   model_file_service_ = std::make_unique<model::FileService>(model_files_);
-  model::declare(catalog_, *models_, *model_file_service_);
+  model::declare(catalog_, *models_, *model_file_service_, *routes_);
   batch_files_ = std::make_unique<batch::FileService>(
       batch::FileService::Parts{.database = *database_,
                                 .blobs = *blobs_,
@@ -269,7 +277,45 @@ Result<> Cloud::declare_products() {
                                                                .secret_of = model::key_of,
                                                                .version = std::string(kVersion)}));
   mcp::declare(catalog_, *outside_, [this](const std::string& product) { mcp_->changed(product); });
-  metrics_->include([this] { return outside_->metrics(); });
+  metrics_->include_text([this] { return outside_->metrics(); });
+  return {};
+}
+
+// Before the products, whose calls it follows.
+Result<> Cloud::make_telemetry() {
+  ACLOUD_TRY(telemetry_, telemetry::Telemetry::make(config_.telemetry,
+                                                    {.loop = loops_.next(),
+                                                     .clock = clock_,
+                                                     .random = random_,
+                                                     .instance = instance_,
+                                                     .version = std::string(kVersion),
+                                                     .secret_of = model::key_of,
+                                                     .figures = [this] { return metrics_->collect(); }}));
+  if (telemetry_) metrics_->include([this] { return telemetry_->own_figures(); });
+  return {};
+}
+
+// What operators set while the cloud runs, and what it means to the parts that go by it.
+Result<> Cloud::make_routes() {
+  std::string secret;
+  if (!config_.store.seal_key.empty()) {
+    auto found = model::key_of(config_.store.seal_key);
+    if (!found) return std::unexpected(std::move(found).error().within("store.seal_key"));
+    secret = *std::move(found);
+  } else if (database_->kind() == "sqlite") {
+    ACLOUD_TRY(secret, seal_key_of(folder_, random_));
+  }
+  routes_ = std::make_unique<model::RouteService>(
+      model::RouteService::Parts{.database = *database_,
+                                 .random = random_,
+                                 .seal = secret.empty() ? model::KeySeal() : model::KeySeal(secret),
+                                 .serve = [this](const model::Routing& routing) -> Result<> {
+                                   ACLOUD_TRY(const auto prices, configured_prices(routing.models));
+                                   ACLOUD_CHECK(models_->configure(routing.providers, routing.models));
+                                   ledger_->prices().set_configured(prices);
+                                   ledger_->limits().set_configured(configured_limits(routing.models));
+                                   return {};
+                                 }});
   return {};
 }
 
@@ -346,10 +392,8 @@ Result<> Cloud::reload(Config config) {
     return fail(ErrorCode::invalid_argument,
                 "models with an engine are loaded at the start alone: restart the server");
   }
-  ACLOUD_TRY(const auto prices, configured_prices(config));
-  ACLOUD_CHECK(models_->configure(config.provider, config.model, config.guardrail));
-  ledger_->prices().set_configured(prices);
-  return {};
+  ACLOUD_CHECK(routes_->configure({std::move(config.provider), std::move(config.model)}));
+  return models_->set_guardrails(config.guardrail);
 }
 
 std::string Cloud::url() const {
@@ -427,6 +471,8 @@ Task<> Cloud::maintain() {
   for (;;) {
     if (const auto drained = co_await drain_spool(); !drained)
       log_failure("records of reads wait", drained.error());
+    if (const auto followed = co_await routes_->follow(); !followed)
+      log_failure("what other servers set is not served", followed.error());
     if (const auto kept = co_await ledger_->maintain(); !kept)
       log_failure("the ledger's upkeep failed", kept.error());
     if (const auto kept = co_await databases_->maintain(clock_.now()); !kept)
@@ -464,6 +510,7 @@ Task<Result<>> Cloud::stop() {
     batch_runner_->stop();
     runner_->stop();
     outside_->stop();
+    if (telemetry_) telemetry_->stop();
   });
   ACLOUD_CO_CHECK(co_await drain_spool());
   co_return co_await instances_->end();

@@ -35,6 +35,7 @@
 #include "task/schedule/product.h"
 #include "task/trigger/product.h"
 #include "task/trigger/webhook.h"
+#include "telemetry/telemetry.h"
 #include "usage/product.h"
 
 namespace acloud {
@@ -68,6 +69,8 @@ class Cloud {
   sandbox::Outside outside_of_sandboxes();
   Result<> declare_products();
   void make_sign_ups();
+  Result<> make_telemetry();
+  Result<> make_routes();
   task::TaskService::SetBudget set_task_budget();
   Task<net::Response> handle(net::Request& request);
   std::vector<Metrics::Gauge> sample() const;
@@ -85,6 +88,9 @@ class Cloud {
   std::unique_ptr<store::Disk> disk_ = store::system_disk();
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<store::Blobs> blobs_;
+
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<telemetry::Telemetry> telemetry_;  // null where no collector is named
 
   kernel::Catalog catalog_;
   std::unique_ptr<identity::Keys> keys_;
@@ -111,6 +117,7 @@ class Cloud {
   inference::Endpoint engine_{local_models_, clock_, random_};
   inference::ModelFiles model_files_;
   std::unique_ptr<model::FileService> model_file_service_;
+  std::unique_ptr<model::RouteService> routes_;
   std::unique_ptr<model::ModelService> models_;
   std::unique_ptr<batch::FileService> batch_files_;
   std::unique_ptr<batch::BatchService> batches_;
@@ -125,7 +132,6 @@ class Cloud {
   std::unique_ptr<task::Runner> runner_;
   std::unique_ptr<mcp::Servers> outside_;
 
-  std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<surfaces::Rest> rest_;
   std::unique_ptr<surfaces::site::Site> site_;
   std::unique_ptr<surfaces::DialectCalls> dialects_;

@@ -9,6 +9,7 @@
 #include "mcp/server_config.h"
 #include "model/guard/guard_config.h"
 #include "model/model_config.h"
+#include "telemetry/config.h"
 
 namespace acloud {
 
@@ -67,8 +68,14 @@ struct ServerConfig {
 
 struct StoreConfig {
   std::string url = "sqlite";
-  static constexpr auto schema =
-      fields(field("url", &StoreConfig::url, "sqlite, or postgres://user:password@host:port/database."));
+  std::string seal_key;
+  static constexpr auto schema = fields(
+      field("url", &StoreConfig::url, "sqlite, or postgres://user:password@host:port/database."),
+      field(
+          "seal_key", &StoreConfig::seal_key,
+          "env:NAME or file:PATH of a secret with which keys that operators give in calls are sealed in the "
+          "store: the same for all servers of one. Empty: on SQLite, the data folder's own.",
+          length(0, 2000)));
 };
 
 bool is_isolation(std::string_view text);
@@ -114,19 +121,20 @@ struct Config {
   identity::SignUpConfig signup;
   BatchConfig batch;
   UsageConfig usage;
+  telemetry::TelemetryConfig telemetry;
   bool conformance = false;  // by a flag alone: serve the fixtures of public conformance suites
-  static constexpr auto schema =
-      fields(field("server", &Config::server, "The process."),
-             field("store", &Config::store, "Where what is durable lives."),
-             field("provider", &Config::provider, "Where models are reached.", length(0, 1000)),
-             field("model", &Config::model, "What callers name.", length(0, 10'000)),
-             field("guardrail", &Config::guardrail, "What may go to models and come back.", length(0, 200)),
-             field("sandbox", &Config::sandbox, "Isolated environments."),
-             field("mcp_server", &Config::mcp_server, "MCP servers of others, whose tools become operations.",
-                   length(0, 100)),
-             field("signup", &Config::signup, "Whether agents without a key may make themselves one."),
-             field("batch", &Config::batch, "Files and batches."),
-             field("usage", &Config::usage, "What is billed."));
+  static constexpr auto schema = fields(
+      field("server", &Config::server, "The process."),
+      field("store", &Config::store, "Where what is durable lives."),
+      field("provider", &Config::provider, "Where models are reached.", length(0, 1000)),
+      field("model", &Config::model, "What callers name.", length(0, 10'000)),
+      field("guardrail", &Config::guardrail, "What may go to models and come back.", length(0, 200)),
+      field("sandbox", &Config::sandbox, "Isolated environments."),
+      field("mcp_server", &Config::mcp_server, "MCP servers of others, whose tools become operations.",
+            length(0, 100)),
+      field("signup", &Config::signup, "Whether agents without a key may make themselves one."),
+      field("batch", &Config::batch, "Files and batches."), field("usage", &Config::usage, "What is billed."),
+      field("telemetry", &Config::telemetry, "Where traces and figures are sent."));
 };
 
 // `name` is the file's, for messages. Errors: invalid_argument: "acloud.toml:12: server.listen: must be ...".

@@ -44,21 +44,35 @@ DataFolder::~DataFolder() {
   if (lock_ >= 0) ::close(lock_);
 }
 
-Result<std::string> place_of(const DataFolder& folder, Random& random) {
-  const std::string file = folder.path() + "/place";
-  std::string name;
-  std::ifstream(file) >> name;
-  if (!name.empty()) return name;
-  name = random.hex(10);
+namespace {
+
+// `bytes` random bytes in hexadecimal, made when they are first asked for and the same for good.
+Result<std::string> kept_word(const DataFolder& folder, const std::string& name, std::size_t bytes,
+                              Random& random) {
+  const std::string file = folder.path() + '/' + name;
+  std::string word;
+  std::ifstream(file) >> word;
+  if (!word.empty()) return word;
+  word = random.hex(bytes);
   const std::string whole = file + ".new";
   const int out = ::open(whole.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (out < 0) return fail_errno(errno, whole);
-  const bool kept = ::write(out, name.data(), name.size()) == std::ssize(name) && ::fsync(out) == 0;
+  const bool kept = ::write(out, word.data(), word.size()) == std::ssize(word) && ::fsync(out) == 0;
   const int error = errno;
   ::close(out);
   if (!kept) return fail_errno(error, whole);
   if (::rename(whole.c_str(), file.c_str()) != 0) return fail_errno(errno, file);
-  return name;
+  return word;
+}
+
+}  // namespace
+
+Result<std::string> place_of(const DataFolder& folder, Random& random) {
+  return kept_word(folder, "place", 10, random);
+}
+
+Result<std::string> seal_key_of(const DataFolder& folder, Random& random) {
+  return kept_word(folder, "seal.key", 32, random);
 }
 
 }  // namespace acloud

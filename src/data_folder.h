@@ -27,5 +27,8 @@ class DataFolder {
 
 // The name of a data folder, which it keeps for good: made when it is asked for first. Errors: the disk's.
 Result<std::string> place_of(const DataFolder& folder, Random& random);
+// What seals keys that operators give in calls, where the configuration names nothing for that: made when it
+// is asked for first, mode 0600. Errors: the disk's.
+Result<std::string> seal_key_of(const DataFolder& folder, Random& random);
 
 }  // namespace acloud

@@ -1,5 +1,6 @@
 #include "serve.h"
 
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -72,6 +73,16 @@ Result<Config> effective_config(const Flags& flags) {
   }
   log::set_level(*level);
   return config;
+}
+
+// A connection is a descriptor and a sandbox several, so the customary limit of 1,024 is soon met. As many as
+// the process may ask for: up to the hard limit, beyond it with CAP_SYS_RESOURCE. Jails set their own.
+void allow_many_files() {
+  constexpr rlim_t kFiles = 1 << 20;  // fs.nr_open, as kernels come
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kFiles) return;
+  const rlimit wanted{kFiles, std::max(kFiles, limit.rlim_max)}, possible{limit.rlim_max, limit.rlim_max};
+  if (::setrlimit(RLIMIT_NOFILE, &wanted) != 0) ::setrlimit(RLIMIT_NOFILE, &possible);
 }
 
 // Signals come as reads of a descriptor, so that they are one more thing that a task waits for. Blocked
@@ -155,6 +166,7 @@ int serve(std::span<const std::string> words) {
   if (!config) return failed(config.error(), 2);
   auto folder = DataFolder::open(config->server.data);
   if (!folder) return failed(folder.error(), folder.error().code() == ErrorCode::conflict ? 3 : 1);
+  allow_many_files();
   const int signals = block_signals();
   if (signals < 0) return failed(fail_errno(errno, "signalfd").error(), 1);
   async::EventLoop loop;

@@ -68,10 +68,11 @@ std::vector<inference::LocalModel> local_models(const Config& config, const infe
   return models;
 }
 
-Result<std::map<std::string, ledger::PriceSheet>> configured_prices(const Config& config) {
+Result<std::map<std::string, ledger::PriceSheet>> configured_prices(
+    std::span<const model::ModelConfig> models) {
   const auto money = [](double amount) { return ledger::Money::parse_rounded(fmt::format("{}", amount), 9); };
   std::map<std::string, ledger::PriceSheet> sheets;
-  for (const model::ModelConfig& each : config.model) {
+  for (const model::ModelConfig& each : models) {
     if (!each.price) continue;
     ledger::Price price;
     ACLOUD_TRY(price.input, money(each.price->input));
@@ -88,6 +89,14 @@ Result<std::map<std::string, ledger::PriceSheet>> configured_prices(const Config
     sheets[each.name] = {.tiers = {{std::nullopt, *rates}}, .max_output = {}};
   }
   return sheets;
+}
+
+std::map<std::string, ledger::ModelLimits> configured_limits(std::span<const model::ModelConfig> models) {
+  std::map<std::string, ledger::ModelLimits> limits;
+  for (const model::ModelConfig& each : models) {
+    if (each.limits) limits[each.name] = *each.limits;
+  }
+  return limits;
 }
 
 }  // namespace acloud

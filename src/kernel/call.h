@@ -14,6 +14,7 @@
 #include "ledger/usage.h"
 #include "net/http.h"
 #include "store/database.h"
+#include "telemetry/span.h"
 
 namespace acloud::kernel {
 
@@ -40,6 +41,9 @@ struct Call {
   std::string idempotency_key;  // "" for none
   std::string once;             // the call path's alone: see Context::once()
   async::Deadline deadline = async::Deadline::never();
+  // What the caller's own trace says. Without a tracer it came from outside; the call path puts its own span
+  // in its place.
+  telemetry::Scope trace;
 };
 
 struct Reply {
@@ -102,6 +106,8 @@ class Context {
   const std::string& workspace() const { return caller.workspace; }
   const std::string& request_id() const { return call_.request_id; }
   async::Deadline deadline() const { return call_.deadline; }
+  // Where spans of what the call does begin: below its own.
+  const telemetry::Scope& trace() const { return call_.trace; }
   // The raw body, or null where the field came in JSON.
   net::Body* body() { return call_.body; }
   // Null unless the caller streams.

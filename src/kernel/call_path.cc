@@ -27,6 +27,16 @@ class HashedBody final : public net::Stream {
   std::shared_ptr<Sha256> hash_;  // shared with the call, which outlives the handler that owns the body
 };
 
+void describe(telemetry::Span& span, const CallRecord& record) {
+  if (!span.recording()) return;
+  span.set("acloud.operation", record.operation);
+  span.set("acloud.request_id", record.request_id);
+  span.set("acloud.workspace", record.workspace);
+  span.set("acloud.principal", record.principal);
+  if (!record.resource.empty()) span.set("acloud.resource", record.resource);
+  if (record.outcome != "ok") span.fail(record.outcome);
+}
+
 }  // namespace
 
 // What one call needs from its beginning to its end; also what goes into the deciding transaction.
@@ -141,8 +151,19 @@ Task<Result<Caller>> CallPath::identify_for(const std::string& operation, std::s
   co_return co_await parts_.identities.identify(key);
 }
 
+// The call's own span, which what happens inside of it is below.
+telemetry::Span CallPath::begin_span(Call& call) const {
+  const bool from_outside = call.trace.tracer == nullptr;
+  if (from_outside) call.trace.tracer = parts_.tracer;
+  telemetry::Span span = call.trace.begin(
+      call.operation, from_outside ? telemetry::SpanKind::server : telemetry::SpanKind::internal);
+  call.trace = span.inside();
+  return span;
+}
+
 Task<Result<Reply>> CallPath::execute(const Caller& caller, Call& call, Gate& gate) {
   ACLOUD_CO_TRY(const std::shared_ptr<const Operation> operation, parts_.catalog.find(call.operation));
+  telemetry::Span span = begin_span(call);
   Running running(*this, caller, call, *operation);
   running.began = parts_.clock.instant();
   running.record = {.request_id = call.request_id,
@@ -167,6 +188,7 @@ Task<Result<Reply>> CallPath::execute(const Caller& caller, Call& call, Gate& ga
   }
   if (!settled && reply) co_return std::unexpected(settled.error());
   parts_.observer.finished(running.record);
+  describe(span, running.record);
   co_return reply;
 }
 

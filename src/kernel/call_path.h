@@ -84,10 +84,12 @@ class CallPath {
     store::Database& database;
     Clock& clock;
     Random& random;
+    telemetry::Tracer* tracer = nullptr;  // of the calls' spans; null: they are not traced
   };
   explicit CallPath(Parts parts) : parts_(parts) {}
 
   const Catalog& catalog() const { return parts_.catalog; }
+  telemetry::Tracer* tracer() const { return parts_.tracer; }
   Task<Result<Caller>> identify(const std::string& key) { return parts_.identities.identify(key); }
   // Somebody who may have no key, and then may call nothing but operations that need none.
   Task<Result<Caller>> identify_or_visit(std::string key, std::string_view peer);
@@ -101,6 +103,7 @@ class CallPath {
 
  private:
   struct Running;
+  telemetry::Span begin_span(Call& call) const;
   Task<Result<Reply>> run(Running& running, Gate& gate);
   Task<Result<std::string>> work(Running& running, Context& context);
   Task<Result<>> settle(Running& running, Gate& gate, const Result<Reply>& reply);

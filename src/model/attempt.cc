@@ -84,6 +84,7 @@ Task<Result<net::Request>> Attempt::request() {
 
 Task<Result<>> Attempt::send() {
   ACLOUD_CO_TRY(net::Request request, co_await this->request());
+  telemetry::put_trace(request.headers, client_.trace);
   const ProviderConfig& provider = target_.provider->config;
   const net::Client::Times times{
       .connect = provider.connect_time,

@@ -32,6 +32,7 @@ class Attempt {
     const std::string& workspace;
     const guard::Guard& guard;  // of what the client gets
     guard::Findings& findings;
+    telemetry::TraceContext trace;  // what the upstream is told of the trace
   };
   // REQUIRES: everything outlives the attempt.
   Attempt(Client client, const Model& model, const Target& target, Upstreams& upstreams);
@@ -47,6 +48,10 @@ class Attempt {
   const Model& model() const { return model_; }
   const Target& target() const { return target_; }
   const Learned& learned() const { return learned_; }
+  // Of the request to the upstream.
+  Form upstream_form() const { return form_; }
+  // What the upstream answered; nothing where it did not.
+  std::optional<int> status() const { return response_ ? std::optional(response_->status) : std::nullopt; }
   // The request may have reached the upstream.
   bool asked() const { return asked_; }
   Instant began() const { return began_; }

@@ -10,6 +10,7 @@
 
 #include "kernel/call.h"
 #include "model/attempt.h"
+#include "model/call_span.h"
 #include "model/response_cache.h"
 #include "model/telemetry.h"
 
@@ -27,6 +28,7 @@ class Exchange {
     ResponseCache& cache;
     const guard::Guard& guard;
     guard::Findings& findings;
+    bool traces_content = false;  // spans hold what is asked and answered
   };
   // REQUIRES: the payload is of `form`; all parts outlive the exchange.
   Exchange(Parts parts, Form form);
@@ -43,20 +45,40 @@ class Exchange {
     void operator()() const { exchange.hung_up(); }
   };
   using Tried = std::vector<const Target*>;
+  // A target that is asked, from its choice to its account.
+  struct Asking {
+    Asking(Exchange& exchange, const Model& model, const Target& target);
+    telemetry::Span span;
+    Answer answer;
+    Attempt attempt;
+    async::Deadline by;
+    Duration waited_beside{};  // is counted otherwise
+  };
 
   void hung_up();
   Task<Result<>> hold(const Model& model);
   bool answer_from_cache(const std::string& key);
-  void keep_answer(const std::string& key, std::chrono::seconds time);
+  Task<Result<>> answer(const Model& model);
+  void keep_answer(const std::string& key, std::chrono::seconds time, std::string bytes);
+  std::string answer_type() const;
+  void trace_content(const std::optional<std::string>& bytes);
+  void serve(const Model& model, const Result<>& result);
   Task<Result<>> try_chain(const Model& first);
   Task<Result<>> try_model(const Model& model);
   Result<const Target*> choose(const Model& model, const Tried& tried);
   bool has_untried(const Model& model, const Tried& tried) const;
   Task<Result<>> wait_before_retry(Error error, int attempt);
+  Result<std::unique_ptr<Asking>> ask(const Model& model, const Target& target);
+  Task<Result<>> begin(Asking& asking);
+  Task<Result<>> finish(Asking& asking);
+  void close(Asking& asking, const Result<>& result, bool beaten);
   Task<Result<>> try_target(const Model& model, const Target& target);
+  // The same with another beside it, should it take long; that one is then added to `tried`.
+  Task<Result<>> try_hedged(const Model& model, const Target& target, Tried& tried);
+  Task<Result<>> begin_second(const Model& model, Tried& tried, std::unique_ptr<Asking>& second);
   void report(const Attempt& attempt, const Result<>& result);
   ledger::Usage usage_of(const Attempt& attempt) const;
-  void account(const Attempt& attempt, const Result<>& result);
+  void account(const Attempt& attempt, const Result<>& result, bool beaten);
   void measure(const Attempt& attempt, const Result<>& result);
   bool may_retry(const Error& error) const;
 
@@ -71,6 +93,10 @@ class Exchange {
   const guard::Guard& guard_;
   guard::Findings& findings_;
   Form form_;
+  bool traces_content_;
+  telemetry::Span span_;  // of the call; each attempt has one below it
+  int attempts_ = 0;
+  LastAttempt last_;
   async::EventLoop& loop_;
   Instant began_;
   bool streams_;

@@ -5,8 +5,10 @@
 
 namespace acloud::model {
 
-ModelService::ModelService(async::LoopThreads& loops, KeySource keys, inference::Endpoint* engine)
+ModelService::ModelService(async::LoopThreads& loops, KeySource keys, inference::Endpoint* engine,
+                           bool traces_content)
     : keys_(std::move(keys)),
+      traces_content_(traces_content),
       upstreams_(loops, engine),
       routes_(*RouteTable::make({}, {}, keys_, nullptr)),
       guards_(*guard::GuardTable::make({})) {}
@@ -17,13 +19,17 @@ std::shared_ptr<const RouteTable> ModelService::routes() const {
 }
 
 Result<> ModelService::configure(std::span<const ProviderConfig> providers,
-                                 std::span<const ModelConfig> models,
-                                 std::span<const guard::GuardrailConfig> guardrails) {
+                                 std::span<const ModelConfig> models) {
   const auto before = routes();
   ACLOUD_TRY(auto table, RouteTable::make(providers, models, keys_, before.get()));
-  ACLOUD_TRY(auto guards, guard::GuardTable::make(guardrails));
   const std::lock_guard lock(mutex_);
   routes_ = std::move(table);
+  return {};
+}
+
+Result<> ModelService::set_guardrails(std::span<const guard::GuardrailConfig> guardrails) {
+  ACLOUD_TRY(auto guards, guard::GuardTable::make(guardrails));
+  const std::lock_guard lock(mutex_);
   guards_ = std::move(guards);
   return {};
 }
@@ -106,7 +112,7 @@ Task<Result<Answer>> ModelService::exchange(kernel::Context& context, const kern
   Result<Answer> answer = Answer();
   if (let_through) {
     Exchange exchange({context, *let_through ? **let_through : payload, stream, *table, upstreams_,
-                       telemetry_, cache_, guard, findings},
+                       telemetry_, cache_, guard, findings, traces_content_},
                       form);
     answer = co_await exchange.run(model);
   } else {
@@ -114,6 +120,12 @@ Task<Result<Answer>> ModelService::exchange(kernel::Context& context, const kern
   }
   ACLOUD_CO_CHECK(co_await findings_.keep(context, model, std::move(findings)).shielded());
   co_return answer;
+}
+
+std::vector<prometheus::MetricFamily> ModelService::metrics() const {
+  auto families = telemetry_.collect();
+  for (auto& family : findings_.metrics()) families.push_back(std::move(family));
+  return families;
 }
 
 Task<Result<guard::FindingList>> ModelService::findings(kernel::Context& context,

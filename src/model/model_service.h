@@ -14,12 +14,15 @@ namespace acloud::model {
 class ModelService {
  public:
   // REQUIRES: `loops` outlive it, and `engine`, where models of this server are asked; null for none.
-  ModelService(async::LoopThreads& loops, KeySource keys, inference::Endpoint* engine);
+  // `traces_content`: spans hold what is asked and answered.
+  ModelService(async::LoopThreads& loops, KeySource keys, inference::Endpoint* engine,
+               bool traces_content = false);
 
   // Takes these in place of what it had; calls under way go on as they began. Thread-safe.
-  // Errors: as RouteTable::make and GuardTable::make; nothing is changed then.
-  Result<> configure(std::span<const ProviderConfig> providers, std::span<const ModelConfig> models,
-                     std::span<const guard::GuardrailConfig> guardrails);
+  // Errors: as RouteTable::make; nothing is changed then.
+  Result<> configure(std::span<const ProviderConfig> providers, std::span<const ModelConfig> models);
+  // Likewise. Errors: as GuardTable::make.
+  Result<> set_guardrails(std::span<const guard::GuardrailConfig> guardrails);
 
   Task<Result<ModelList>> list(kernel::Context& context, ListModels request);
   // A call with a payload gets its reply in the payload's dialect, as bytes.
@@ -31,7 +34,7 @@ class ModelService {
   // What guardrails found: the operator's.
   Task<Result<guard::FindingList>> findings(kernel::Context& context, guard::ListFindings request);
 
-  std::string metrics() const { return telemetry_.render() + findings_.metrics(); }
+  std::vector<prometheus::MetricFamily> metrics() const;
 
  private:
   std::shared_ptr<const RouteTable> routes() const;
@@ -43,6 +46,7 @@ class ModelService {
   Task<Result<ChatAnswer>> converse(kernel::Context& context, Chat request);
 
   KeySource keys_;
+  const bool traces_content_;
   Upstreams upstreams_;
   Telemetry telemetry_;
   ResponseCache cache_;

@@ -42,9 +42,78 @@ void declare_files(kernel::Product& model, FileService& files) {
       .handler(files, &FileService::remove);
 }
 
+template <class Request>
+std::string provider_of(const Request& request) {
+  return "provider/" + request.name;
+}
+template <class Request>
+std::string route_of(const Request& request) {
+  return "model/" + request.name;
+}
+
+void declare_routes(kernel::Product& model, RouteService& routes) {
+  model.operation<ProviderConfig, ProviderInfo>("set_provider")
+      .summary("Add a provider of models, or put another in its place, while the cloud runs.")
+      .keywords("new upstream endpoint base url api key rotate openai anthropic change replace")
+      .description(
+          "It takes the place of one of that name, also of one in the configuration file, as a whole: give "
+          "the key "
+          "again. Calls under way go on as they began. All servers of one store have it within two seconds.")
+      .effect(Effect::write)
+      .operator_only()
+      .resource(provider_of<ProviderConfig>)
+      .example(
+          "One whose key is in the server's environment",
+          R"({"name":"bailian","dialect":"openai","base_url":"https://dashscope.example/compatible-mode/v1","api_key":"env:DASHSCOPE_API_KEY"})")
+      .handler(routes, &RouteService::set_provider);
+  model.operation<ListRouting, ProviderList>("list_providers")
+      .summary("List the providers of models, without their keys.")
+      .keywords("show upstreams endpoints base urls where models are reached")
+      .operator_only()
+      .example("The first page", "{}")
+      .handler(routes, &RouteService::list_providers);
+  model.operation<ByName, DeletedEntry>("delete_provider")
+      .summary("Delete a provider that was set.")
+      .keywords("remove upstream endpoint")
+      .description("Where the configuration file has one of that name, that is there again.")
+      .effect(Effect::destroy)
+      .operator_only()
+      .resource(provider_of<ByName>)
+      .example("One", R"({"name":"bailian"})")
+      .handler(routes, &RouteService::delete_provider);
+  model.operation<ModelConfig, RouteInfo>("set_route")
+      .summary("Add a model that callers can name, or change where its calls go, while the cloud runs.")
+      .keywords("new model alias targets weights fallback price strategy change replace switch")
+      .description(
+          "It takes the place of the model of that name, also of one in the configuration file, as a whole. "
+          "Models "
+          "that this server runs itself are for the configuration file alone.")
+      .effect(Effect::write)
+      .operator_only()
+      .resource(route_of<ModelConfig>)
+      .example("Calls of one model to a provider",
+               R"({"name":"writer","targets":[{"provider":"oai","model":"gpt-5"}]})")
+      .handler(routes, &RouteService::set_route);
+  model.operation<ListRouting, RouteList>("list_routes")
+      .summary("List where the calls of each model go.")
+      .keywords("show models targets weights fallback providers routing")
+      .operator_only()
+      .example("The first page", "{}")
+      .handler(routes, &RouteService::list_routes);
+  model.operation<ByName, DeletedEntry>("delete_route")
+      .summary("Delete a model that was set.")
+      .keywords("remove model alias routing")
+      .description("Where the configuration file has one of that name, that is there again.")
+      .effect(Effect::destroy)
+      .operator_only()
+      .resource(route_of<ByName>)
+      .example("One", R"({"name":"writer"})")
+      .handler(routes, &RouteService::delete_route);
+}
+
 }  // namespace
 
-void declare(kernel::Catalog& catalog, ModelService& service, FileService& files) {
+void declare(kernel::Catalog& catalog, ModelService& service, FileService& files, RouteService& routes) {
   auto& model = catalog.add("model", "Every model that the operator offers, behind one address.");
   model.operation<ListModels, ModelList>("list")
       .summary("List the models.")
@@ -91,6 +160,7 @@ void declare(kernel::Catalog& catalog, ModelService& service, FileService& files
       .example("The latest", R"({"limit":20})")
       .handler(service, &ModelService::findings);
   declare_files(model, files);
+  declare_routes(model, routes);
 }
 
 }  // namespace acloud::model

@@ -30,19 +30,29 @@ Result<std::string> checked(std::string key, std::string_view reference) {
 constexpr Breaker::Options kAlone{
     .failures_in_a_row = 50, .failed_share = 2, .open_for = std::chrono::seconds(1)};
 
-// The same target in the table before, for what is known of it.
-std::shared_ptr<TargetState> state_of(const RouteTable* before, const Target& target, bool alone) {
-  const auto made = [alone] { return std::make_shared<TargetState>(alone ? kAlone : Breaker::Options{}); };
-  if (before == nullptr) return made();
-  for (const auto& model : before->models()) {
-    for (const Target& old : model->targets) {
-      const bool same = old.model == target.model &&
-                        old.provider->config.name == target.provider->config.name &&
-                        old.provider->config.base_url == target.provider->config.base_url;
-      if (same) return old.state;
-    }
+// Nobody else could answer calls of this model: neither another target nor another model.
+bool is_alone(const ModelConfig& config) { return config.targets.size() <= 1 && config.fallback.empty(); }
+
+// The same target of the same model in the table before, for what is known of it; a new one where its breaker
+// is to be of another kind.
+std::shared_ptr<TargetState> state_of(const Model* before, const Target& target, const ModelConfig& config) {
+  const bool alone = is_alone(config);
+  if (before != nullptr && is_alone(before->config) != alone) before = nullptr;
+  for (std::size_t i = 0; before != nullptr && i < before->targets.size(); ++i) {
+    const Target& old = before->targets[i];
+    const bool same = old.model == target.model &&
+                      old.provider->config.name == target.provider->config.name &&
+                      old.provider->config.base_url == target.provider->config.base_url;
+    if (same) return old.state;
   }
-  return made();
+  return std::make_shared<TargetState>(alone ? kAlone : Breaker::Options{});
+}
+
+std::vector<ledger::RateLimit> limits_of(const ModelConfig& config) {
+  std::vector<ledger::RateLimit> limits;
+  if (config.limits) limits.push_back(config.limits->all());
+  if (config.limits && config.limits->each_key) limits.push_back(*config.limits->each_key);
+  return limits;
 }
 
 }  // namespace
@@ -118,20 +128,26 @@ Result<> RouteTable::add(const ModelConfig& config, const RouteTable* before) {
     return fail(ErrorCode::invalid_argument, "model {}: has either targets, or an engine and a file",
                 config.name);
   }
+  for (const auto& limit : limits_of(config)) {
+    if (auto checked = ledger::check(limit); !checked) {
+      return fail(ErrorCode::invalid_argument, "model {}: limits: {}", config.name,
+                  checked.error().message());
+    }
+  }
   auto model = std::make_unique<Model>();
   model->config = config;
   const Model* old = before == nullptr ? nullptr : before->find(config.name);
   model->retries = old == nullptr ? std::make_shared<SharedRetryBudget>() : old->retries;
-  ACLOUD_CHECK(add_targets(*model, before));
+  ACLOUD_CHECK(add_targets(*model, old));
   models_.push_back(std::move(model));
   return {};
 }
 
-Result<> RouteTable::add_targets(Model& model, const RouteTable* before) const {
+Result<> RouteTable::add_targets(Model& model, const Model* before) const {
   const ModelConfig& config = model.config;
   if (config.engine) {
     Target target{&engine_, config.name, 1, 0, hash_of('\n' + config.name), nullptr};
-    target.state = state_of(before, target, config.fallback.empty());
+    target.state = state_of(before, target, config);
     model.targets.push_back(std::move(target));
     return {};
   }
@@ -148,7 +164,7 @@ Result<> RouteTable::add_targets(Model& model, const RouteTable* before) const {
     }
     const double price = each.price ? each.price->input + each.price->output : 0;
     Target target{at, each.model, each.weight, price, hash_of(each.provider + '\n' + each.model), nullptr};
-    target.state = state_of(before, target, config.targets.size() == 1 && config.fallback.empty());
+    target.state = state_of(before, target, config);
     weights += each.weight;
     model.targets.push_back(std::move(target));
   }

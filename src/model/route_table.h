@@ -58,7 +58,7 @@ class RouteTable {
   RouteTable() = default;
   Result<> add(const ProviderConfig& config, const KeySource& keys);
   Result<> add(const ModelConfig& config, const RouteTable* before);
-  Result<> add_targets(Model& model, const RouteTable* before) const;
+  Result<> add_targets(Model& model, const Model* before) const;
   Result<> check_fallbacks() const;
   const Provider* provider(std::string_view name) const;
 

@@ -3,7 +3,6 @@
 #include <prometheus/counter.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
 
 #include <mutex>
 
@@ -23,64 +22,72 @@ const Boundaries kOverhead{0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 
                            0.0025,  0.005,    0.01,    0.025,  0.05,    0.1,    1};
 
 using Labels = std::map<std::string, std::string>;
+using Said = std::initializer_list<std::pair<const char*, std::string_view>>;
 
-// Finds a child by a key that is cheap to compare: the library hashes all labels anew each time.
-template <class T>
-class Children {
+// The members of a family by their labels. The library hashes all labels anew each time, which costs more
+// than the counting itself.
+template <class Metric, class Make>
+class Members {
  public:
-  template <class Make>
-  T& get(std::string key, const Make& make) {
-    const auto found = known_.find(key);
+  explicit Members(Make make) : make_(std::move(make)) {}
+  // Labels without a value are left out.
+  Metric& of(Said labels) {
+    key_.clear();
+    for (const auto& [name, value] : labels) key_.append(value).push_back('\n');
+    const auto found = known_.find(key_);
     if (found != known_.end()) return *found->second;
-    return *known_.emplace(std::move(key), &make()).first->second;
+    Labels given;
+    for (const auto& [name, value] : labels) {
+      if (!value.empty()) given.emplace(name, value);
+    }
+    return *known_.emplace(key_, &make_(given)).first->second;
   }
 
  private:
-  std::map<std::string, T*, std::less<>> known_;
+  Make make_;
+  std::string key_;
+  std::map<std::string, Metric*, std::less<>> known_;
 };
+
+auto histogram(prometheus::Registry& registry, const char* name, const char* help, const Boundaries& bounds) {
+  auto& family = prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
+  auto make = [&family, &bounds](const Labels& labels) -> prometheus::Histogram& {
+    return family.Add(labels, bounds);
+  };
+  return Members<prometheus::Histogram, decltype(make)>(make);
+}
+
+auto counter(prometheus::Registry& registry, const char* name, const char* help) {
+  auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+  auto make = [&family](const Labels& labels) -> prometheus::Counter& { return family.Add(labels); };
+  return Members<prometheus::Counter, decltype(make)>(make);
+}
+
+using Histogram = decltype(histogram(std::declval<prometheus::Registry&>(), "", "", kDuration));
+using Counter = decltype(counter(std::declval<prometheus::Registry&>(), "", ""));
 
 }  // namespace
 
 struct Telemetry::Impl {
-  using Histograms = prometheus::Family<prometheus::Histogram>;
-  using Counters = prometheus::Family<prometheus::Counter>;
-
-  Histograms& histogram(const char* name, const char* help) {
-    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
-  }
-  Counters& counter(const char* name, const char* help) {
-    return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
-  }
-  void observe(Histograms& family, const char* name, const Call& call, const Boundaries& bounds, double value,
-               bool with_error) {
-    const std::string key = fmt::format("{}\n{}\n{}\n{}\n{}", name, call.operation, call.model, call.provider,
-                                        with_error ? call.error : "");
-    auto& child = histograms.get(key, [&]() -> prometheus::Histogram& {
-      Labels labels{{"gen_ai_operation_name", call.operation},
-                    {"gen_ai_request_model", call.model},
-                    {"gen_ai_provider_name", call.provider}};
-      if (with_error && !call.error.empty()) labels["error_type"] = call.error;
-      return family.Add(labels, bounds);
-    });
-    child.Observe(value);
-  }
-
   prometheus::Registry registry;
-  Histograms& duration =
-      histogram("gen_ai_client_operation_duration_seconds", "Time of a request to a provider.");
-  Histograms& first_token =
-      histogram("gen_ai_server_time_to_first_token_seconds", "Time to the first token.");
-  Histograms& per_token =
-      histogram("gen_ai_server_time_per_output_token_seconds", "Time for a token after the first.");
-  Histograms& tokens = histogram("gen_ai_client_token_usage", "Tokens used by a call.");
-  Histograms& overhead =
-      histogram("acloud_gateway_overhead_seconds",
-                "Time of a call that was spent here, neither waiting for the provider nor the client.");
-  Counters& retries = counter("acloud_model_retries_total", "Requests to providers that were sent again.");
-  Counters& fallbacks = counter("acloud_model_fallbacks_total", "Calls that went to another model.");
-  std::mutex mutex;  // guards the children
-  Children<prometheus::Histogram> histograms;
-  Children<prometheus::Counter> counters;
+  std::mutex mutex;  // guards what follows
+  Histogram duration = histogram(registry, "gen_ai_client_operation_duration_seconds",
+                                 "Time of a request to a provider.", kDuration);
+  Histogram first_token = histogram(registry, "gen_ai_server_time_to_first_token_seconds",
+                                    "Time to the first token of a stream.", kFirstToken);
+  Histogram per_token = histogram(registry, "gen_ai_server_time_per_output_token_seconds",
+                                  "Time for a token after the first.", kPerToken);
+  Histogram tokens = histogram(registry, "gen_ai_client_token_usage", "Tokens used by a call.", kTokens);
+  Histogram request =
+      histogram(registry, "gen_ai_server_request_duration_seconds",
+                "Time of a call, as its caller sees it, with all its requests to providers.", kDuration);
+  Histogram overhead = histogram(
+      registry, "acloud_gateway_overhead_seconds",
+      "Time of a call that was spent here, neither waiting for a provider nor the client.", kOverhead);
+  Counter hedges = counter(registry, "acloud_model_hedges_total", "Requests beside one that took long.");
+  Counter retries =
+      counter(registry, "acloud_model_retries_total", "Requests to providers that were sent again.");
+  Counter fallbacks = counter(registry, "acloud_model_fallbacks_total", "Calls that went to another model.");
 };
 
 Telemetry::Telemetry() : impl_(std::make_unique<Impl>()) {}
@@ -88,25 +95,39 @@ Telemetry::~Telemetry() = default;
 
 void Telemetry::finished(const Call& call) {
   const std::lock_guard lock(impl_->mutex);
-  impl_->observe(impl_->duration, "duration", call, kDuration, call.seconds, true);
-  impl_->observe(impl_->overhead, "overhead", call, kOverhead, call.overhead, false);
-  if (call.to_first_token) {
-    impl_->observe(impl_->first_token, "first", call, kFirstToken, *call.to_first_token, false);
-  }
-  if (call.per_token) impl_->observe(impl_->per_token, "per", call, kPerToken, *call.per_token, false);
+  impl_->duration
+      .of({{"gen_ai_operation_name", call.operation},
+           {"gen_ai_request_model", call.model},
+           {"gen_ai_provider_name", call.provider},
+           {"error_type", call.error}})
+      .Observe(call.seconds);
+  const Said labels{{"gen_ai_operation_name", call.operation},
+                    {"gen_ai_request_model", call.model},
+                    {"gen_ai_provider_name", call.provider}};
+  if (call.to_first_token) impl_->first_token.of(labels).Observe(*call.to_first_token);
+  if (call.per_token) impl_->per_token.of(labels).Observe(*call.per_token);
 }
 
-void Telemetry::used(const ledger::Usage& usage) {
+void Telemetry::served(const Served& call) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->request
+      .of({{"gen_ai_operation_name", call.operation},
+           {"gen_ai_request_model", call.model},
+           {"error_type", call.error}})
+      .Observe(call.seconds);
+  impl_->overhead.of({{"gen_ai_operation_name", call.operation}, {"gen_ai_request_model", call.model}})
+      .Observe(call.overhead);
+}
+
+void Telemetry::used(std::string_view operation, const ledger::Usage& usage) {
   const std::lock_guard lock(impl_->mutex);
   const auto observe = [&](const char* type, std::int64_t tokens) {
-    const std::string key = fmt::format("tokens\n{}\n{}\n{}", type, usage.model, usage.provider);
-    auto& child = impl_->histograms.get(key, [&]() -> prometheus::Histogram& {
-      return impl_->tokens.Add({{"gen_ai_token_type", type},
-                                {"gen_ai_request_model", usage.model},
-                                {"gen_ai_provider_name", usage.provider}},
-                               kTokens);
-    });
-    child.Observe(static_cast<double>(tokens));
+    impl_->tokens
+        .of({{"gen_ai_operation_name", operation},
+             {"gen_ai_token_type", type},
+             {"gen_ai_request_model", usage.model},
+             {"gen_ai_provider_name", usage.provider}})
+        .Observe(static_cast<double>(tokens));
   };
   observe("input", usage.tokens.input());
   observe("output", usage.tokens.output + usage.tokens.reasoning);
@@ -114,21 +135,19 @@ void Telemetry::used(const ledger::Usage& usage) {
 
 void Telemetry::retried(const std::string& model) {
   const std::lock_guard lock(impl_->mutex);
-  auto& child = impl_->counters.get(
-      "retry\n" + model, [&]() -> prometheus::Counter& { return impl_->retries.Add({{"model", model}}); });
-  child.Increment();
+  impl_->retries.of({{"model", model}}).Increment();
+}
+
+void Telemetry::hedged(const std::string& model) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->hedges.of({{"model", model}}).Increment();
 }
 
 void Telemetry::fell_back(const std::string& model, const std::string& to) {
   const std::lock_guard lock(impl_->mutex);
-  auto& child = impl_->counters.get("fallback\n" + model + "\n" + to, [&]() -> prometheus::Counter& {
-    return impl_->fallbacks.Add({{"model", model}, {"to", to}});
-  });
-  child.Increment();
+  impl_->fallbacks.of({{"model", model}, {"to", to}}).Increment();
 }
 
-std::string Telemetry::render() const {
-  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
-}
+std::vector<prometheus::MetricFamily> Telemetry::collect() const { return impl_->registry.Collect(); }
 
 }  // namespace acloud::model

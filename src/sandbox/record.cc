@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "sandbox/jail/fd.h"
+#include "sandbox/jail/volatile_folder.h"
 
 namespace acloud::sandbox {
 namespace {
@@ -28,10 +29,16 @@ Result<Record> read_record(const std::filesystem::path& path) {
 
 }  // namespace
 
-Result<RecordFolder> RecordFolder::open(std::string folder) {
+Result<RecordFolder> RecordFolder::open(const std::string& folder) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, folder);
-  return RecordFolder(std::move(folder));
+  std::error_code error;
+  RecordFolder opened(std::filesystem::canonical(folder, error));
+  if (error) return fail_errno(error.value(), folder);
+  ACLOUD_CHECK(jail::make_volatile_folder(opened.records_));
+  return opened;
 }
+
+void RecordFolder::close() const { jail::remove_volatile_folder(records_); }
 
 Result<> RecordFolder::write(const Record& record) const {
   const std::string text = encode(record);
@@ -58,12 +65,7 @@ void RecordFolder::remove(const std::string& id) const {
 Result<std::map<std::string, Record>> RecordFolder::load() const {
   std::map<std::string, Record> records;
   std::error_code error;
-  std::vector<std::filesystem::path> outputs;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
-    if (entry.path().extension() == kCalls) {
-      outputs.push_back(entry.path());
-      continue;
-    }
+  for (const auto& entry : std::filesystem::directory_iterator(records_, error)) {
     Result<Record> record = fail(ErrorCode::internal, "it was never finished");
     if (entry.path().extension() == kEnding) record = read_record(entry.path());
     if (record) {
@@ -75,11 +77,14 @@ Result<std::map<std::string, Record>> RecordFolder::load() const {
               {{"file", entry.path().string()}, {"error", record.error().message()}});
     ::unlink(entry.path().c_str());
   }
-  if (error) return fail_errno(error.value(), folder_);
-  for (const std::filesystem::path& output : outputs) {
-    std::error_code ignored;
-    if (!records.contains(output.stem().string())) std::filesystem::remove_all(output, ignored);
+  if (error) return fail_errno(error.value(), records_);
+  std::vector<std::filesystem::path> outputs;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
+    const bool output = entry.path().extension() == kCalls;
+    if (output && !records.contains(entry.path().stem().string())) outputs.push_back(entry.path());
   }
+  if (error) return fail_errno(error.value(), folder_);
+  for (const std::filesystem::path& output : outputs) std::filesystem::remove_all(output, error);
   return records;
 }
 

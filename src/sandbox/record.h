@@ -43,7 +43,9 @@ struct Record {
 class RecordFolder {
  public:
   // Makes the folder, for its owner alone: environments may hold what others must not read.
-  static Result<RecordFolder> open(std::string folder);
+  static Result<RecordFolder> open(const std::string& folder);
+  // No more is written. What is not needed any more goes.
+  void close() const;
 
   // REQUIRES: one writer for each sandbox at a time. Errors: unavailable (disk full), internal.
   Result<> write(const Record& record) const;
@@ -56,9 +58,10 @@ class RecordFolder {
 
  private:
   static constexpr std::string_view kCalls = ".calls";
-  explicit RecordFolder(std::string folder) : folder_(std::move(folder)) {}
-  std::string path(const std::string& id) const { return folder_ + "/" + id + ".json"; }
+  explicit RecordFolder(std::string folder) : folder_(std::move(folder)), records_(folder_ + "/records") {}
+  std::string path(const std::string& id) const { return records_ + "/" + id + ".json"; }
   std::string folder_;
+  std::string records_;  // jail::make_volatile_folder
 };
 
 }  // namespace acloud::sandbox

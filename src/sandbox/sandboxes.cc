@@ -53,6 +53,8 @@ Task<> Sandboxes::run(Missing missing, Abandoned abandoned) {
   co_await zygotes_.end().shielded();
 }
 
+Sandboxes::~Sandboxes() { records_.close(); }
+
 Task<> Sandboxes::open_with_patience() {
   using namespace std::chrono_literals;
   for (const auto pause : {200ms, 1000ms, 0ms}) {

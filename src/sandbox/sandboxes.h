@@ -40,6 +40,9 @@ class Sandboxes {
   // At once: the rest is run()'s. Errors: the folder of records can't be made.
   static Result<std::unique_ptr<Sandboxes>> make(Options options, Clock& clock, Random& random,
                                                  async::BlockingPool& blocking);
+  Sandboxes(const Sandboxes&) = delete;
+  Sandboxes& operator=(const Sandboxes&) = delete;
+  ~Sandboxes();
 
   // Starts what makes jails (some 100 ms), takes over what an earlier server has left, then tends all of
   // them until it is cancelled: pauses the idle, ends those whose deadline has passed, whose workspace has

@@ -1,5 +1,7 @@
 #include "task/performer.h"
 
+#include "task/task_span.h"
+
 namespace acloud::task {
 namespace {
 
@@ -71,6 +73,13 @@ kernel::Grant grant_of(const RunTask& request, const std::vector<Tool>& tools, T
   return grant;
 }
 
+CallPerformer::CallPerformer(kernel::CallPath& path, Random& random, const Claimed& task, kernel::Grant grant)
+    : path_(path),
+      random_(random),
+      task_(task),
+      grant_(std::move(grant)),
+      trace_(scope_of(path.tracer(), task)) {}
+
 kernel::Caller CallPerformer::caller(bool as_owner) const {
   kernel::Caller caller{.workspace = task_.owner.workspace,
                         .principal = task_.id,
@@ -93,16 +102,21 @@ Task<Result<std::string>> CallPerformer::perform(Step step) {
     replace_mark(arguments, Script::kKeyMark, made.key);
     replace_mark(arguments, Script::kKeyIdMark, made.id);
   }
-  co_return co_await call(step.name, std::move(arguments), step.as_owner,
-                          key_of(std::to_string(step.number)));
+  const std::string key = key_of(std::to_string(step.number));
+  if (step.ref.empty()) co_return co_await call(step.name, std::move(arguments), step.as_owner, key, trace_);
+  telemetry::Span tool = begin_tool_span(trace_, step);
+  auto reply = co_await call(step.name, std::move(arguments), step.as_owner, key, tool.inside());
+  if (!reply) tool.fail(traits(reply.error().code()).name);
+  co_return reply;
 }
 
 Task<Result<std::string>> CallPerformer::call(std::string operation, Json arguments, bool as_owner,
-                                              std::string idempotency_key) {
+                                              std::string idempotency_key, telemetry::Scope trace) {
   const kernel::Caller by = caller(as_owner);
   kernel::Call call{.request_id = "req_" + random_.hex(10), .operation = std::move(operation)};
   call.arguments = std::move(arguments);
   call.idempotency_key = std::move(idempotency_key);
+  call.trace = std::move(trace);
   kernel::Gate gate;
   auto reply = co_await path_.execute(by, call, gate);
   const auto durable = co_await gate.wait();
@@ -124,6 +138,7 @@ Task<Result<std::string>> CallPerformer::chat(Step step) {
   ACLOUD_CO_CHECK(payload.outline.finish());
   kernel::Call call{.request_id = "req_" + random_.hex(10), .operation = "model.chat"};
   call.arguments["model"] = payload.outline.string("model").value_or("");
+  call.trace = trace_;
   Collected collected;
   call.payload = &payload;
   call.stream = &collected;
@@ -144,7 +159,7 @@ Task<Result<CallPerformer::Key>> CallPerformer::key() {
   Json arguments = {{"name", task_.id}};
   ACLOUD_CO_TRY(arguments["grant"], parse_json(encode(grant_)));
   ACLOUD_CO_TRY(const std::string text,
-                co_await call("key.create", std::move(arguments), true, key_of("key")));
+                co_await call("key.create", std::move(arguments), true, key_of("key"), trace_));
   ACLOUD_CO_TRY(const Json made, parse_json(text));
   co_return Key{made.value("id", ""), made.value("key", "")};
 }

@@ -4,6 +4,7 @@
 
 #include "kernel/call_path.h"
 #include "task/tables.h"
+#include "telemetry/span.h"
 
 namespace acloud::task {
 
@@ -17,8 +18,7 @@ class CallPerformer final : public Performer {
   static constexpr std::size_t kReplyMost = 16 << 20;  // bytes of a model's reply
 
   // All outlive the performer.
-  CallPerformer(kernel::CallPath& path, Random& random, const Claimed& task, kernel::Grant grant)
-      : path_(path), random_(random), task_(task), grant_(std::move(grant)) {}
+  CallPerformer(kernel::CallPath& path, Random& random, const Claimed& task, kernel::Grant grant);
 
   Task<Result<std::string>> perform(Step step) override;
 
@@ -28,7 +28,7 @@ class CallPerformer final : public Performer {
   };
   kernel::Caller caller(bool as_owner) const;
   Task<Result<std::string>> call(std::string operation, Json arguments, bool as_owner,
-                                 std::string idempotency_key);
+                                 std::string idempotency_key, telemetry::Scope trace);
   Task<Result<std::string>> chat(Step step);
   // The task's own API key; made when it is first needed, the same one after a crash.
   Task<Result<Key>> key();
@@ -38,6 +38,7 @@ class CallPerformer final : public Performer {
   Random& random_;
   const Claimed& task_;
   kernel::Grant grant_;
+  telemetry::Scope trace_;
 };
 
 }  // namespace acloud::task

@@ -134,6 +134,24 @@ void declare(kernel::Catalog& catalog, TaskService& service) {
       .resource(task_of<TaskName>)
       .example("Once more", R"({"id":"task_00c1d2e3f4a5b6c7d8e9"})")
       .handler(service, &TaskService::retry);
+  task.operation<AskTime, Moment>("now")
+      .summary("Ask for the time, once: a repeat of the call is told the same.")
+      .keywords("clock date today hour current timestamp when")
+      .description(
+          "Like any call of a task it is a step of its journal, and with an idempotency key its reply is kept, "
+          "so whoever goes by it takes the same way again after a crash.")
+      .effect(Effect::write)
+      .example("Now", "{}")
+      .handler(service, &TaskService::now);
+  task.operation<DrawNumbers, Numbers>("random")
+      .summary("Draw random whole numbers, once: a repeat of the call is told the same.")
+      .keywords("dice chance lottery pick sample shuffle uuid seed")
+      .description(
+          "From the kernel's generator. Like any call of a task it is a step of its journal, and with an "
+          "idempotency key its reply is kept, so whoever goes by it takes the same way again after a crash.")
+      .effect(Effect::write)
+      .example("A die", R"({"min":1,"max":6})")
+      .handler(service, &TaskService::random);
 }
 
 }  // namespace acloud::task

@@ -4,6 +4,7 @@
 #include "async/wait.h"
 #include "base/log.h"
 #include "task/performer.h"
+#include "task/task_span.h"
 
 namespace acloud::task {
 namespace {
@@ -195,12 +196,14 @@ class Runner::Worker {
     if (!works && control.interrupt.empty()) control.interrupt = "revoked";
     CallPerformer performer(parts().path, parts().random, task,
                             grant_of(spec->request, spec->tools, task.deadline));
+    const DoneBy by = done_by(spec->request);
     const auto driven =
         co_await drive(*std::move(spec), task.deadline, journal, performer, parts().clock, control);
     // What can't be gone on with would be taken up again for ever.
     if (!driven && driven.error().code() == ErrorCode::internal)
-      co_return co_await give_up(journal, driven.error());
-    if (!driven) co_return std::unexpected(driven.error());
+      ACLOUD_CO_CHECK(co_await give_up(journal, driven.error()));
+    if (journal.ended()) send_task_span(parts().path.tracer(), task, by, *journal.ended());
+    if (!driven && driven.error().code() != ErrorCode::internal) co_return std::unexpected(driven.error());
     co_return Result<>();
   }
 

@@ -127,6 +127,7 @@ Task<Result<>> StoreJournal::park(Time due, std::vector<std::string> signals) {
 
 Task<Result<>> StoreJournal::end(Ending ending) {
   using Below = std::vector<std::string>;
+  const State state = ending.state;
   ACLOUD_CO_TRY(orphans_, co_await database_.write_durably([task = task_, holder = holder_,
                                                             ending = std::move(ending),
                                                             when_ended = when_ended_, now = clock_.now()](
@@ -151,6 +152,7 @@ Task<Result<>> StoreJournal::end(Ending ending) {
       ACLOUD_CHECK(when_ended(tx, task.owner.workspace, task.id, parent, now));
     return family::interrupt_below(tx, task.id, now);
   }));
+  ended_ = state;
   changed_();
   co_return Result<>();
 }

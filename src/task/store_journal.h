@@ -33,6 +33,8 @@ class StoreJournal final : public Journal {
   Task<Result<>> end(Ending ending) override;
   // The tasks below it that its end has cancelled.
   const std::vector<std::string>& orphans() const { return orphans_; }
+  // How the task has ended; nothing while it has not.
+  std::optional<State> ended() const { return ended_; }
 
  private:
   store::Database& database_;
@@ -42,6 +44,7 @@ class StoreJournal final : public Journal {
   std::function<void()> changed_;
   WhenEnded when_ended_;
   std::vector<std::string> orphans_;
+  std::optional<State> ended_;
 };
 
 }  // namespace acloud::task

@@ -197,7 +197,7 @@ Result<std::vector<Claimed>> claim(store::Transaction& tx, const Holder& holder,
                         "interrupt = CASE WHEN interrupt = '' AND place <> '' AND place <> $5 THEN $6 ELSE "
                         "interrupt END, version = $7, "
                         "place = CASE WHEN bound <> 0 THEN $5 ELSE place END WHERE id = $1 "
-                        "RETURNING owner, spec, tools, secret, interrupt, attempt, deadline",
+                        "RETURNING owner, spec, tools, secret, interrupt, attempt, deadline, created, parent",
                         {id, holder.instance, store::to_value(now + holder.lease), store::to_value(now),
                          holder.place, std::string(kMoved), Script::kVersion}));
     const store::Row& row = taken.front();
@@ -210,7 +210,9 @@ Result<std::vector<Claimed>> claim(store::Transaction& tx, const Holder& holder,
                        .secret = row.text(3),
                        .interrupt = row.text(4),
                        .attempt = row.integer(5),
-                       .deadline = row.time(6)});
+                       .deadline = row.time(6),
+                       .created = row.time(7),
+                       .parent = row.text(8)});
   }
   return claimed;
 }

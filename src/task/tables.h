@@ -48,6 +48,8 @@ struct Claimed {
   std::string spec_json, tools_json, secret, interrupt;
   std::int64_t attempt = 1;
   Time deadline{};
+  Time created{};
+  std::string parent;  // "" for none
 };
 
 struct Holder {

@@ -258,4 +258,20 @@ Task<Result<TaskInfo>> TaskService::retry(Context& context, TaskName request) {
   co_return info;
 }
 
+Task<Result<Moment>> TaskService::now(Context& context, AskTime) {
+  const Time time = context.clock.now();
+  co_return Moment{.time = time,
+                   .unix_ms = std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count()};
+}
+
+Task<Result<Numbers>> TaskService::random(Context& context, DrawNumbers request) {
+  if (request.min > request.max) co_return wrong("min", "must not be larger than max");
+  const auto span = static_cast<std::uint64_t>(request.max - request.min) + 1;
+  Numbers drawn;
+  for (std::int64_t i = 0; i < request.count; ++i) {
+    drawn.numbers.push_back(request.min + static_cast<std::int64_t>(context.random.below(span)));
+  }
+  co_return drawn;
+}
+
 }  // namespace acloud::task

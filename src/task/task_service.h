@@ -34,6 +34,9 @@ class TaskService {
   Task<Result<TaskInfo>> signal(kernel::Context& context, SignalTask request);
   Task<Result<TaskInfo>> cancel(kernel::Context& context, TaskName request);
   Task<Result<TaskInfo>> retry(kernel::Context& context, TaskName request);
+  // What differs from one time to the next, as calls, which the journal and an idempotency key keep.
+  Task<Result<Moment>> now(kernel::Context& context, AskTime request);
+  Task<Result<Numbers>> random(kernel::Context& context, DrawNumbers request);
 
  private:
   Result<> check_compensation(const RunTask& request) const;

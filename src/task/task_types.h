@@ -270,4 +270,32 @@ struct SignalTask {
              field("value", &SignalTask::value, "What it is told."));
 };
 
+struct AskTime {
+  static constexpr auto schema = fields();
+};
+
+struct Moment {
+  Time time{};
+  std::int64_t unix_ms = 0;
+  static constexpr auto schema =
+      fields(field("time", &Moment::time, "The server's time, in UTC."),
+             field("unix_ms", &Moment::unix_ms, "The same in milliseconds since 1970."));
+};
+
+struct DrawNumbers {
+  // Whole numbers that every JSON reader holds exactly: RFC 8259, section 6.
+  static constexpr std::int64_t kMost = (std::int64_t{1} << 53) - 1;
+  std::int64_t min = 0, max = kMost, count = 1;
+  static constexpr auto schema =
+      fields(field("min", &DrawNumbers::min, "The smallest that may come.", between(-kMost, kMost)),
+             field("max", &DrawNumbers::max, "The largest that may come.", between(-kMost, kMost)),
+             field("count", &DrawNumbers::count, "How many.", between(1, 1000)));
+};
+
+struct Numbers {
+  std::vector<std::int64_t> numbers;
+  static constexpr auto schema =
+      fields(field("numbers", &Numbers::numbers, "Each as likely as any other, whatever came before."));
+};
+
 }  // namespace acloud::task

@@ -87,6 +87,11 @@ class Cloud:
     def start(self):
         self.server.start()
 
+    def look_elsewhere(self):
+        """Folders on a tmpfs, which are there as long as the server or a sandbox is."""
+        links = [self.data / "jails/jails", self.data / "sandboxes/records"]
+        self.elsewhere = [link.readlink() for link in links if link.is_symlink()]
+
     def restart(self):
         with self.lock:
             self.server.restart(kill=True)
@@ -203,12 +208,14 @@ def left(cloud, mounts):
     with contextlib.suppress(ChildProcessError):  # orphans are process 1's to bury
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
+    jails = sum(1 for _ in (cloud.data / "jails/jails").glob("*"))
     return {
         "processes": sum(entry.isdigit() and int(entry) != os.getpid() for entry in os.listdir("/proc")),
         "mounts": Path("/proc/self/mounts").read_text().count("\n") - mounts,
         "cgroups": sum((hierarchy / name).exists() for hierarchy in CGROUPS.iterdir()),
         "loop devices": sum(str(cloud.data) in file.read_text() for file in Path("/sys/block").glob("loop*/loop/backing_file")),
-        "files": sum(len(os.listdir(cloud.data / folder)) for folder in ("jails/jails", "sandboxes")),
+        "files": jails + sum(len(found) for _, _, found in os.walk(cloud.data / "sandboxes", followlinks=True))
+        + sum(folder.exists() for folder in cloud.elsewhere),
     }
 
 
@@ -242,6 +249,7 @@ def soak(creates, seed, folder):
     cloud.start()
     if cloud.call("create")[0] != 200:
         raise SystemExit("leak_test: no sandbox can be made here")
+    cloud.look_elsewhere()
     faults, stop, clients = Faults(cloud, choice), threading.Event(), []
 
     def work(client):

@@ -282,7 +282,7 @@ class Life(Case):
         self.assertEqual(self.server.call("sandbox.kill", {"id": before["id"]}).json, {"id": before["id"]})
         for operation in ("kill", "get", "pause", "resume", "list_files"):
             self.assertEqual(self.server.call("sandbox." + operation, {"id": before["id"]}).code, "not_found", operation)
-        self.assertEqual(os.path.exists(os.path.join(self.server.data, "sandboxes", before["id"] + ".json")), False)
+        self.assertEqual(os.path.exists(os.path.join(self.server.data, "sandboxes", "records", before["id"] + ".json")), False)
 
     def test_it_says_what_is_enforced_here(self):
         isolation = self.server.call("sandbox.isolation").json
@@ -313,7 +313,7 @@ class Life(Case):
         self.assertNotIn(theirs, [item["id"] for item in self.server.call("sandbox.list").json["items"]])
         self.assertEqual([i["id"] for i in self.server.call("sandbox.list", {}, key).json["items"]], [theirs])
         # It goes with its workspace.
-        record = os.path.join(self.server.data, "sandboxes", theirs + ".json")
+        record = os.path.join(self.server.data, "sandboxes", "records", theirs + ".json")
         self.assertTrue(os.path.exists(record))
         self.assertEqual(self.server.call("workspace.delete", {"id": workspace}).status, 200)
         self.until(lambda: not os.path.exists(record))
@@ -372,9 +372,9 @@ class Life(Case):
             self.server.call("sandbox.pause", {"id": paused})
         self.server.stop(kill=True)
         # Half of one was lost: of its record, and of its jail.
-        os.unlink(os.path.join(self.server.data, "sandboxes", doomed + ".json"))
-        ghost = os.path.join(self.server.data, "sandboxes", "sbx_00000000000000000000.json")
-        with open(os.path.join(self.server.data, "sandboxes", running + ".json"), encoding="utf-8") as file:
+        os.unlink(os.path.join(self.server.data, "sandboxes", "records", doomed + ".json"))
+        ghost = os.path.join(self.server.data, "sandboxes", "records", "sbx_00000000000000000000.json")
+        with open(os.path.join(self.server.data, "sandboxes", "records", running + ".json"), encoding="utf-8") as file:
             record = json.load(file)
         with open(ghost, "w", encoding="utf-8") as file:
             json.dump({**record, "id": "sbx_00000000000000000000"}, file)

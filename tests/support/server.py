@@ -64,8 +64,12 @@ class Server:
 
     def __exit__(self, *_):
         self.stop()
-        if self.own_data:
-            shutil.rmtree(self.data, ignore_errors=True)
+        if not self.own_data:
+            return
+        for link in ("jails/jails", "sandboxes/records"):  # what a sandbox that lives on keeps outside of the data folder
+            if os.path.islink(path := os.path.join(self.data, link)):
+                shutil.rmtree(os.readlink(path), ignore_errors=True)
+        shutil.rmtree(self.data, ignore_errors=True)
 
     def start(self):
         command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--data", self.data, *self.flags]

@@ -409,6 +409,27 @@ class Versions(TaskCase):
 class Crashes(TaskCase):
     """kill -9 at random moments: every task ends, every effect is there once, nothing is left. ACLOUD_SOAK: 40 rounds."""
 
+    def test_chance_and_time_stay_what_they_were(self):
+        draw = {"min": -3, "max": 1 << 40, "count": 5}
+        task = self.start([[["task_random", draw], ["task_now", {}]], [["task_wait_signal", {"name": "go"}]]], echo=True,
+                          tools=["task.random", "task.now", "task.wait_signal"])
+        self.reach(task, "waiting")
+        key = {"Idempotency-Key": "one draw"}
+        drawn = self.server.call("task.random", draw, headers=key).json["numbers"]
+        self.assertEqual(len(drawn), 5)
+        self.assertTrue(all(draw["min"] <= number <= draw["max"] for number in drawn), drawn)
+        told = [json.loads(event["content"]) for event in self.call("task.events", {"id": task})["items"]
+                if event["type"] == "TOOL_CALL_RESULT"]
+        self.server.restart(kill=True)
+        self.assertEqual(self.server.call("task.random", draw, headers=key).json["numbers"], drawn)
+        self.assertNotEqual(self.call("task.random", draw)["numbers"], drawn)
+        self.call("task.signal", {"id": task, "name": "go"})
+        self.assertEqual(self.results(task)[:2], told)
+        self.assertEqual(self.call("task.random", {"min": 7, "max": 7, "count": 2})["numbers"], [7, 7])
+        self.assertEqual(self.server.call("task.random", {"min": 2, "max": 1}).code, "invalid_argument")
+        at = self.call("task.now")
+        self.assertLess(abs(at["unix_ms"] / 1000 - time.time()), 5)
+
     def test_tasks_go_on_where_they_were(self):
         rounds = 40 if os.environ.get("ACLOUD_SOAK") else 4
         seed = int(os.environ.get("ACLOUD_SEED", random.randrange(1 << 30)))

@@ -35,7 +35,7 @@ void add(Conversation& out, Role role, Part part, bool is_result) {
   out.messages.back().parts.push_back(std::move(part));
 }
 
-Result<> read_message(const Json& item, const std::string& where, Conversation& out) {
+Result<> read_input_message(const Json& item, const std::string& where, Conversation& out) {
   const std::string role = text_of(item, "role");
   const Json* content = field_of(item, "content");
   if (content == nullptr) return wrong_part(at(where, "content"), "text or a list of parts");
@@ -72,7 +72,7 @@ Result<> read_result(const Json& item, const std::string& where, Conversation& o
 Result<> read_item(const Json& item, const std::string& where, Conversation& out) {
   const std::string type = text_of(item, "type");
   if (type == "message" || (type.empty() && field_of(item, "role") != nullptr))
-    return read_message(item, where, out);
+    return read_input_message(item, where, out);
   if (type == "function_call") {
     const std::string space = text_of(item, "namespace");
     const std::string name = (space.empty() ? "" : space + "__") + text_of(item, "name");

@@ -2,7 +2,6 @@
 
 #include <prometheus/counter.h>
 #include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
 
 namespace acloud::model::guard {
 namespace {
@@ -116,8 +115,6 @@ Task<Result<FindingList>> FindingBook::list(kernel::Context& context, ListFindin
       });
 }
 
-std::string FindingBook::metrics() const {
-  return prometheus::TextSerializer().Serialize(counters_->registry.Collect());
-}
+std::vector<prometheus::MetricFamily> FindingBook::metrics() const { return counters_->registry.Collect(); }
 
 }  // namespace acloud::model::guard

@@ -2,6 +2,8 @@
 // in neither.
 #pragma once
 
+#include <prometheus/metric_family.h>
+
 #include <memory>
 
 #include "kernel/call.h"
@@ -59,8 +61,8 @@ class FindingBook {
   // Counts them, and keeps them: they are on disk before the call's reply leaves. Nothing for no findings.
   Task<Result<>> keep(kernel::Context& context, std::string model, Findings findings);
   Task<Result<FindingList>> list(kernel::Context& context, ListFindings request);
-  // Prometheus' text format: acloud_guardrail_findings_total.
-  std::string metrics() const;
+  // acloud_guardrail_findings_total.
+  std::vector<prometheus::MetricFamily> metrics() const;
 
  private:
   struct Counters;

@@ -74,9 +74,11 @@ std::string group_of(const std::string& folder) {
   return is_spare(name) ? name.substr(1) : name;
 }
 
-std::string cgroup_name(const std::string& folder) {
+std::string cgroup_name(const std::string& folder) { return short_name(folder); }
+
+std::string short_name(std::string_view text) {
   std::uint64_t hash = 0xcbf2'9ce4'8422'2325;  // FNV-1a, 64 bits: the same in every build
-  for (const unsigned char byte : folder) hash = (hash ^ byte) * 0x100'0000'01b3;
+  for (const unsigned char byte : text) hash = (hash ^ byte) * 0x100'0000'01b3;
   return fmt::format("acloud-{:016x}", hash);
 }
 

@@ -30,6 +30,8 @@ inline bool is_spare(std::string_view name) { return name.starts_with('.'); }
 // The name of the cgroups of what lies in `folder`, where a record may be missing.
 std::string group_of(const std::string& folder);
 
+// "acloud-" and 16 hex digits made of the text.
+std::string short_name(std::string_view text);
 // Of the parent of all cgroups of the jails in `folder`, a canonical path.
 std::string cgroup_name(const std::string& folder);
 

@@ -83,6 +83,7 @@ Task<Result<kernel::Reply>> DialectCalls::execute(net::Request& request, Kind ki
   }
   kernel::Call call{.request_id = running.request_id, .operation = std::string(kind.operation)};
   call.arguments["model"] = *model;
+  call.trace.context = telemetry::trace_of(request.headers);
   call.payload = &payload;
   call.stream = &running.out;
   auto reply = co_await parts_.path.execute(caller, call, running.gate);
@@ -140,9 +141,11 @@ net::Response DialectCalls::refuse(const Error& error, const DialectStyle& style
 
 Task<Result<Json>> DialectCalls::call(net::Request& request, std::string operation, Json arguments) {
   ACLOUD_CO_TRY(const kernel::Caller caller, co_await identify(request));
-  ACLOUD_CO_TRY(const kernel::Reply reply, co_await make(caller, {.request_id = new_request_id(),
-                                                                  .operation = std::move(operation),
-                                                                  .arguments = std::move(arguments)}));
+  ACLOUD_CO_TRY(const kernel::Reply reply,
+                co_await make(caller, {.request_id = new_request_id(),
+                                       .operation = std::move(operation),
+                                       .arguments = std::move(arguments),
+                                       .trace = telemetry::trace_of(request.headers)}));
   co_return parse_json(reply.json);
 }
 
@@ -156,6 +159,7 @@ Task<Result<kernel::Reply>> DialectCalls::make(const kernel::Caller& caller, Mad
   call.body = made.body;
   call.wants_bytes = made.wants_bytes;
   call.idempotency_key = std::move(made.idempotency_key);
+  call.trace.context = std::move(made.trace);
   kernel::Gate gate;
   ACLOUD_CO_TRY(kernel::Reply reply, co_await parts_.path.execute(caller, call, gate));
   ACLOUD_CO_CHECK(co_await gate.wait());

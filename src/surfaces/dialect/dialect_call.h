@@ -49,6 +49,7 @@ class DialectCalls {
     net::Body* body = nullptr;  // the operation's body_in field
     bool wants_bytes = false;   // its body_out field alone
     std::string idempotency_key;
+    telemetry::TraceContext trace;  // the caller's
   };
   Task<Result<kernel::Caller>> identify(const net::Request& request);
   // What it promises is on disk. Errors: as CallPath::execute.

@@ -69,6 +69,7 @@ kernel::Call E2b::new_call(Asked& asked, std::string operation, Json arguments) 
   std::string id = std::exchange(asked.first, false) ? asked.request_id : "req_" + random_.hex(10);
   kernel::Call call{.request_id = std::move(id), .operation = std::move(operation)};
   call.arguments = std::move(arguments);
+  call.trace.context = telemetry::trace_of(asked.request.headers);
   return call;
 }
 

@@ -94,7 +94,8 @@ Task<Result<std::string>> CatalogCalls::run(Exchange& exchange, std::string oper
                     .arguments = std::move(arguments),
                     .dry_run = options.dry_run,
                     .idempotency_key = std::move(options.idempotency_key),
-                    .deadline = async::Deadline::after(kCallWithin)};
+                    .deadline = async::Deadline::after(kCallWithin),
+                    .trace = {.tracer = nullptr, .context = exchange.client().trace}};
   ProgressSink sink(exchange, call.operation);
   const Client& client = exchange.client();
   const bool listened_to = !client.progress_token.is_null() || client.log_level.has_value();

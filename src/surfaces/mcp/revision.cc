@@ -19,6 +19,16 @@ constexpr std::array<std::string_view, 8> kStatelessAlone{
 constexpr std::array<std::string_view, 5> kSessionsAlone{"initialize", "ping", "logging/setLevel",
                                                          "resources/subscribe", "resources/unsubscribe"};
 
+// As the extension for trace context has it; what can't be read is as if it were not there.
+telemetry::TraceContext trace_in(const Json& meta) {
+  net::Headers headers;
+  for (const char* name : {"traceparent", "tracestate"}) {
+    const auto found = meta.find(name);
+    if (found != meta.end() && found->is_string()) headers.add(name, found->get<std::string>());
+  }
+  return telemetry::trace_of(headers);
+}
+
 }  // namespace
 
 std::optional<LogLevel> log_level(std::string_view name) {
@@ -64,6 +74,7 @@ Rpc<> read_request(const Json& params, Client& client) {
     const Json& token = client.progress_token;
     if (!token.is_null() && !token.is_string() && !token.is_number_integer())
       return refuse(Code::invalid_params, "params._meta.progressToken: must be text or an integer");
+    client.trace = trace_in(*meta);
   }
   if (client.revision != Revision::stateless) return {};
   if (const auto responses = params.find("inputResponses"); responses != params.end()) {

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "surfaces/mcp/protocol.h"
+#include "telemetry/trace.h"
 
 namespace acloud::surfaces::mcp {
 
@@ -42,6 +43,7 @@ struct Client {
   Json progress_token;                // null: no progress is wanted
   Json input_responses;               // to the questions of the round before; null where there are none
   std::string request_state;          // of the round before, still sealed; "" for none
+  telemetry::TraceContext trace;      // _meta's traceparent and tracestate
 
   bool can(std::string_view capability) const { return capabilities.contains(capability); }
   bool has_extension(std::string_view name) const;

@@ -99,6 +99,7 @@ Task<Result<net::Response>> OpenAiBatches::create(net::Request& request, const s
   DialectCalls::Made made{.request_id = request_id, .operation = "batch.create"};
   made.arguments = catalog_arguments(std::move(body));
   made.idempotency_key = request.headers.value("idempotency-key");
+  made.trace = telemetry::trace_of(request.headers);
   ACLOUD_CO_TRY(const kernel::Reply reply, co_await calls_.make(caller, std::move(made)));
   ACLOUD_CO_TRY(const Json batch, parse_json(reply.json));
   co_return json_response(batch_entry(batch));

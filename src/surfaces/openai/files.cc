@@ -138,6 +138,7 @@ Task<Result<net::Response>> OpenAiFiles::upload(net::Request& request, const std
   made.arguments = {{"filename", form.filename}, {"purpose", *form.purpose}};
   made.body = &body;
   made.idempotency_key = request.headers.value("idempotency-key");
+  made.trace = telemetry::trace_of(request.headers);
   ACLOUD_CO_TRY(const kernel::Reply reply, co_await calls_.make(caller, std::move(made)));
   ACLOUD_CO_TRY(const Json file, parse_json(reply.json));
   co_return json_response(file_entry(file));

@@ -38,7 +38,8 @@ struct Metrics::Impl {
 
   prometheus::Registry registry;
   std::function<std::vector<Gauge>()> sample;
-  std::vector<std::function<std::string()>> more;
+  std::vector<std::function<Families()>> more;
+  std::vector<std::function<std::string()>> texts;
   prometheus::Family<prometheus::Counter>& calls;
   prometheus::Family<prometheus::Histogram>& seconds;
   std::mutex mutex;  // guards what follows
@@ -70,10 +71,11 @@ void Metrics::finished(const kernel::CallRecord& record) {
   seconds->Observe(static_cast<double>(record.took_us) / 1e6);
 }
 
-void Metrics::include(std::function<std::string()> more) { impl_->more.push_back(std::move(more)); }
+void Metrics::include(std::function<Families()> more) { impl_->more.push_back(std::move(more)); }
+void Metrics::include_text(std::function<std::string()> more) { impl_->texts.push_back(std::move(more)); }
 
-std::string Metrics::render() {
-  auto families = impl_->registry.Collect();
+Metrics::Families Metrics::collect() {
+  Families families = impl_->registry.Collect();
   for (const Gauge& gauge : impl_->sample()) {
     prometheus::MetricFamily family;
     family.name = gauge.name;
@@ -84,8 +86,13 @@ std::string Metrics::render() {
     family.metric.push_back(metric);
     families.push_back(std::move(family));
   }
-  std::string text = prometheus::TextSerializer().Serialize(families);
-  for (const auto& more : impl_->more) text += more();
+  for (const auto& more : impl_->more) std::ranges::move(more(), std::back_inserter(families));
+  return families;
+}
+
+std::string Metrics::render() {
+  std::string text = prometheus::TextSerializer().Serialize(collect());
+  for (const auto& more : impl_->texts) text += more();
   return text;
 }
 

@@ -1,6 +1,8 @@
 // What /metrics shows: calls by operation and outcome, their duration, connections, the store's commits.
 #pragma once
 
+#include <prometheus/metric_family.h>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,8 +23,12 @@ class Metrics final : public kernel::CallObserver {
   ~Metrics() override;
 
   void finished(const kernel::CallRecord& record) override;  // thread-safe
-  // `more` gives families that others keep, as text. REQUIRES: before the first render().
-  void include(std::function<std::string()> more);
+  using Families = std::vector<prometheus::MetricFamily>;
+  // `more` gives families that others keep, also as text. REQUIRES: before the first render().
+  void include(std::function<Families()> more);
+  void include_text(std::function<std::string()> more);
+  // All but those that are text.
+  Families collect();
   // Prometheus' text format 0.0.4.
   std::string render();
 

@@ -190,6 +190,7 @@ Task<Result<net::Response>> Rest::try_call(net::Request& request, std::string op
   ACLOUD_CO_TRY(const std::shared_ptr<const kernel::Operation> declared, path_.catalog().find(operation));
   kernel::Call call{.request_id = std::move(request_id), .operation = std::move(operation)};
   call.idempotency_key = request.headers.value("idempotency-key");
+  call.trace.context = telemetry::trace_of(request.headers);
   call.dry_run = request.headers.has_token("prefer", "dry-run");
   call.wants_bytes = !declared->body_out.empty() && accepts(request.headers, kBytes);
   if (const auto timeout = request.headers.get("acloud-timeout-s")) {

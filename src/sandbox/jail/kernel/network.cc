@@ -29,15 +29,16 @@ Result<> raise_loopback() {
 Result<Fd> make_network_namespace() {
   ACLOUD_TRY(const Fd own, open_file(AT_FDCWD, "/proc/self/ns/net", O_RDONLY));
   if (::unshare(CLONE_NEWNET) != 0) return fail_errno(errno, "cannot make a network namespace");
-  Result<> made = raise_loopback();
-  // Programs and init bind low ports: the namespace is not the inner user namespace's, so no capability
-  // helps.
-  if (made) made = write_file(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+  const Result<> made = raise_loopback();
   Result<Fd> result =
       made ? open_file(AT_FDCWD, "/proc/self/ns/net", O_RDONLY) : std::unexpected(made.error());
   // Never stay in the jail's: the spawner's next work would happen there.
   if (::setns(own.get(), CLONE_NEWNET) != 0) std::abort();
   return result;
+}
+
+Result<> open_low_ports(int proc) {
+  return write_file(proc, "sys/net/ipv4/ip_unprivileged_port_start", "0");
 }
 
 }  // namespace acloud::sandbox::jail

@@ -15,6 +15,7 @@
 #include <fstream>
 
 #include "sandbox/jail/kernel/mounts.h"
+#include "sandbox/jail/kernel/network.h"
 #include "sandbox/jail/kernel/syscalls.h"
 #include "sandbox/jail/oci/bundle.h"
 #include "sandbox/jail/protocol.h"
@@ -180,6 +181,8 @@ Result<> make(const Running& running, Parts& parts) {
   const Common& common = running.common;
   if (::setns(parts.network_namespace.get(), CLONE_NEWNET) != 0)
     return fail_errno(errno, "cannot enter the network");
+  ACLOUD_TRY(const Fd proc, open_file(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY));
+  ACLOUD_CHECK(open_low_ports(proc.get()));
   ACLOUD_TRY(const Built built, build_root(common.workshop, running.spec,
                                            {parts.disk.get(), parts.user_namespace.get(), parts.users}));
   ACLOUD_TRY(const BundlePaths paths, set_stage(built, running.place.init));

@@ -15,6 +15,7 @@
 #include "sandbox/jail/init/launch.h"
 #include "sandbox/jail/kernel/capabilities.h"
 #include "sandbox/jail/kernel/landlock.h"
+#include "sandbox/jail/kernel/network.h"
 #include "sandbox/jail/kernel/syscalls.h"
 #include "sandbox/jail/protocol.h"
 
@@ -64,6 +65,7 @@ Result<InitParts> make(const Common& common, const Spec& spec, Parts& parts) {
   ACLOUD_TRY(init.cgroup, common.cgroups.open_unified(parts.group));
   ACLOUD_TRY(Entered entered,
              enter_root(common.workshop, spec, {parts.disk.get(), parts.user_namespace.get(), parts.users}));
+  ACLOUD_CHECK(open_low_ports(entered.proc.get()));
   init.proc = std::move(entered.proc);
   init.written = std::move(entered.written);
   ACLOUD_CHECK(prepare_to_launch());

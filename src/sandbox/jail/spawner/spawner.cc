@@ -15,6 +15,7 @@
 
 #include "sandbox/jail/kernel/syscalls.h"
 #include "sandbox/jail/record.h"
+#include "sandbox/jail/volatile_folder.h"
 
 namespace acloud::sandbox::jail {
 namespace {
@@ -57,6 +58,7 @@ void Spawner::run() {
   for (const Helper& helper : helpers_) ::waitpid(helper.pid, nullptr, 0);
   // Still under the folder's lock: the next spawner's groups are not taken away.
   common_.cgroups.remove_parents();
+  remove_volatile_folder(folder_ + "/jails");
 }
 
 // Keys are descriptors: what they were about is looked up, since an earlier event may have closed it.

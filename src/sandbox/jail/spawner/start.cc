@@ -21,6 +21,7 @@
 #include "sandbox/jail/kernel/syscalls.h"
 #include "sandbox/jail/oci/container.h"
 #include "sandbox/jail/record.h"
+#include "sandbox/jail/volatile_folder.h"
 #include "sandbox/jail/spawner/parts.h"
 #include "sandbox/jail/spawner/spawner.h"
 
@@ -63,7 +64,7 @@ bool hide_uptime() {
 Result<> become_nobody(const std::string& folder) {
   constexpr uid_t kNobody = 65'534;
   for (const std::string& path : {folder, folder + "/jails"}) {
-    if (::chown(path.c_str(), kNobody, kNobody) != 0)
+    if (::lchown(path.c_str(), kNobody, kNobody) != 0 && errno != ENOENT)
       return fail_errno(errno, fmt::format("cannot hand over {}", path));
   }
   if (::setgroups(0, nullptr) != 0 || ::setresgid(kNobody, kNobody, kNobody) != 0 ||
@@ -153,6 +154,14 @@ std::vector<Feature> look_around(const Common& common, const Disks& disks, const
   return found.take();
 }
 
+// Where the kernel shares processors between sessions, this one gets less than the server's in a burst: its
+// helpers alone are as many as the processors and more, and all wait for the server. Jails are sessions and
+// groups of their own, to which this does not come down. sched(7), "The autogroup feature".
+void stand_back() {
+  const Result<> done = write_file(AT_FDCWD, "/proc/self/autogroup", "10");
+  (void)done;  // a kernel without it has the server's loops before all others (async::LoopThreads)
+}
+
 }  // namespace
 
 Spawner::Spawner(Common common, Disks disks, std::string folder, Fd server, Fd lock)
@@ -165,16 +174,18 @@ Spawner::Spawner(Common common, Disks disks, std::string folder, Fd server, Fd l
 
 Result<Spawner> Spawner::start(const Start& start, Fd server) {
   ::setsid();  // a terminal's Ctrl-C is for the server
+  stand_back();
   ::umask(022);
   ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);  // jails must not inherit a person's keys
   std::error_code error;
-  std::filesystem::create_directories(start.folder + "/jails", error);
+  std::filesystem::create_directories(start.folder, error);
   const std::string folder = std::filesystem::canonical(start.folder, error);
   if (error) return fail(ErrorCode::unavailable, "cannot make {}: {}", start.folder, error.message());
   ::chmod(folder.c_str(), 0700);
   const bool privileged = start.as_root && ::geteuid() == 0;
   if (!privileged && ::geteuid() == 0) ACLOUD_CHECK(become_nobody(folder));
   ACLOUD_TRY(Fd lock, lock_folder(folder));
+  ACLOUD_CHECK(make_volatile_folder(folder + "/jails"));
 
   Report report;
   report.privileged = privileged;
