@@ -208,9 +208,11 @@ class Answer:
 
     async def hang(self):
         self.upstream.waiting.set()
-        while not self.upstream.release.is_set() and not self.reader.at_eof():
+        def gone():
+            return self.reader.at_eof() or self.writer.transport.is_closing()
+        while not self.upstream.release.is_set() and not gone():
             await asyncio.sleep(0.01)
-        self.upstream.left += self.reader.at_eof()
+        self.upstream.left += gone()
         self.writer.transport.abort()
         return False
 
