@@ -315,6 +315,7 @@ Result<> Cloud::make_routes() {
                                    ACLOUD_TRY(const auto prices, configured_prices(routing.models));
                                    ACLOUD_CHECK(models_->configure(routing.providers, routing.models));
                                    ledger_->prices().set_configured(prices);
+                                   ledger_->limits().set_configured(configured_limits(routing.models));
                                    return {};
                                  }});
   return {};

@@ -91,4 +91,12 @@ Result<std::map<std::string, ledger::PriceSheet>> configured_prices(
   return sheets;
 }
 
+std::map<std::string, ledger::ModelLimits> configured_limits(std::span<const model::ModelConfig> models) {
+  std::map<std::string, ledger::ModelLimits> limits;
+  for (const model::ModelConfig& each : models) {
+    if (each.limits) limits[each.name] = *each.limits;
+  }
+  return limits;
+}
+
 }  // namespace acloud

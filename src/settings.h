@@ -22,5 +22,7 @@ std::vector<inference::LocalModel> local_models(const Config& config, const infe
 // What models cost. Errors: invalid_argument, naming the model.
 Result<std::map<std::string, ledger::PriceSheet>> configured_prices(
     std::span<const model::ModelConfig> models);
+// How much of them may be used in a minute.
+std::map<std::string, ledger::ModelLimits> configured_limits(std::span<const model::ModelConfig> models);
 
 }  // namespace acloud

@@ -341,6 +341,30 @@ TEST_P(LedgerTest, LimitsHoldAcrossServers) {
   EXPECT_TRUE(run(make_call(*first, "later", 1, 1)));
 }
 
+TEST_P(LedgerTest, GrowthIsLimitedAcrossServers) {
+  auto first = server("one");
+  const auto second = on_sqlite() ? nullptr : other_server("two");
+  for (Server* server : {first.get(), second.get()}) {
+    if (server != nullptr)
+      server->ledger.limits().set_configured({{"m", {.rpm = 100, .growth_percent = 200}}});
+  }
+  for (const int allowed : {10, 20, 40}) {
+    std::vector<Task<>> tasks;
+    int done = 0;
+    std::vector<Error> refused;
+    for (int i = 0; i < 50; ++i) {
+      tasks.push_back(count_call(second && i % 2 == 1 ? *second : *first, fmt::format("r{}-{}", allowed, i),
+                                 1, 1, done, refused));
+    }
+    run(together(std::move(tasks)));
+    EXPECT_EQ(done, allowed);
+    ASSERT_FALSE(refused.empty());
+    EXPECT_EQ(refused.front().details().at("kind"), "growth");
+    EXPECT_EQ(refused.front().retry_after(), 61s);
+    clock_.advance(61s);
+  }
+}
+
 TEST_P(LedgerTest, AFallbackTakesTheHoldOver) {
   auto one = server("one");
   set(*one, workspace_, "0.01");

@@ -26,14 +26,28 @@ void RateWindow::add(const SecondCount& count) {
   }
 }
 
-RateWindow::Sum RateWindow::sum(std::int64_t from, std::int64_t to) const {
-  Sum sum;
+std::int64_t growth_allowed(std::int64_t before, std::int64_t percent, std::int64_t limit) {
+  const auto grown = static_cast<std::int64_t>(static_cast<__int128>(before) * percent / 100);
+  return std::max({std::int64_t{1}, limit / kGrowthFloorShare, grown});
+}
+
+std::vector<RateWindow::Measure> RateWindow::measures(const RateLimit& limit, std::int64_t tokens) {
+  std::vector<Measure> measures;
+  if (limit.rpm) measures.push_back({"requests", &SecondCount::requests, *limit.rpm, 1});
+  if (limit.tpm) measures.push_back({"tokens", &SecondCount::tokens, *limit.tpm, tokens});
+  return measures;
+}
+
+std::int64_t RateWindow::sum(std::int64_t SecondCount::* what, std::int64_t from, std::int64_t to) const {
+  std::int64_t sum = 0;
   for (auto at = seconds_.rbegin(); at != seconds_.rend() && at->second >= from; ++at) {
-    if (at->second > to) continue;
-    sum.requests += at->requests;
-    sum.tokens += at->tokens;
+    if (at->second <= to) sum += (*at).*what;
   }
   return sum;
+}
+
+std::int64_t RateWindow::minute(std::int64_t SecondCount::* what, std::int64_t second) const {
+  return sum(what, second - kSeconds, second);
 }
 
 // How long until `over` of what the last minute has will have left it.
@@ -49,44 +63,46 @@ std::chrono::milliseconds RateWindow::until(std::int64_t second, std::int64_t ov
 
 Result<> RateWindow::check(const RateLimit& limit, std::int64_t tokens, std::int64_t second,
                            std::string_view name) const {
-  const Sum minute = sum(second - kSeconds, second);
-  if (limit.rpm && minute.requests + 1 > *limit.rpm) {
-    const auto reset = until(second, minute.requests + 1 - *limit.rpm, &SecondCount::requests);
-    return over_rate("requests", name,
-                     {*limit.rpm, std::max<std::int64_t>(*limit.rpm - minute.requests, 0), reset}, 1);
+  const std::vector<Measure> all = measures(limit, tokens);
+  for (const Measure& measure : all) {
+    const std::int64_t now = minute(measure.what, second);
+    if (now + measure.need <= measure.limit) continue;
+    const auto reset = until(second, now + measure.need - measure.limit, measure.what);
+    return over_rate(measure.unit, name,
+                     {measure.limit, std::max<std::int64_t>(measure.limit - now, 0), reset}, measure.need);
   }
-  if (limit.tpm && minute.tokens + tokens > *limit.tpm) {
-    const auto reset = until(second, minute.tokens + tokens - *limit.tpm, &SecondCount::tokens);
-    return over_rate("tokens", name,
-                     {*limit.tpm, std::max<std::int64_t>(*limit.tpm - minute.tokens, 0), reset}, tokens);
-  }
-  if (limit.growth_percent) {
-    const Sum before = sum(second - 2 * kSeconds - 1, second - kSeconds - 1);
-    const std::int64_t allowed = std::max(
-        limit.tpm.value_or(0) / kGrowthFloorShare,
-        static_cast<std::int64_t>(static_cast<__int128>(before.tokens) * *limit.growth_percent / 100));
-    // Without a floor the first minute would allow nothing at all.
-    const bool begins = !limit.tpm && before.tokens == 0;
-    if (!begins && minute.tokens + tokens > allowed) {
-      return over_rate("growth", name,
-                       {allowed, std::max<std::int64_t>(allowed - minute.tokens, 0),
-                        until(second, minute.tokens + tokens - allowed, &SecondCount::tokens)},
-                       tokens);
-    }
+  for (const Measure& measure : all) {
+    if (limit.growth_percent) ACLOUD_CHECK(check_growth(measure, *limit.growth_percent, second, name));
   }
   return {};
 }
 
+// What growth allows in the minute that ends with `second`.
+std::int64_t RateWindow::grown(const Measure& measure, std::int64_t percent, std::int64_t second) const {
+  return growth_allowed(minute(measure.what, second - kSeconds - 1), percent, measure.limit);
+}
+
+Result<> RateWindow::check_growth(const Measure& measure, std::int64_t percent, std::int64_t second,
+                                  std::string_view name) const {
+  const auto fits = [&](std::int64_t at) {
+    return minute(measure.what, at) + measure.need <= grown(measure, percent, at);
+  };
+  if (fits(second)) return {};
+  std::int64_t at = second + 1;
+  const std::int64_t forgotten = second + 2 * kSeconds + 2;
+  while (at < forgotten && !fits(at)) ++at;
+  const std::int64_t allowed = grown(measure, percent, second);
+  const std::int64_t left = std::max<std::int64_t>(allowed - minute(measure.what, second), 0);
+  return over_growth(measure.unit, name, {allowed, left, std::chrono::seconds(at - second)}, measure.need);
+}
+
 Standing RateWindow::standing(const RateLimit& limit, std::int64_t second) const {
-  const Sum minute = sum(second - kSeconds, second);
   Standing standing;
-  if (limit.rpm) {
-    standing.requests = Level{*limit.rpm, std::max<std::int64_t>(*limit.rpm - minute.requests, 0),
-                              until(second, minute.requests, &SecondCount::requests)};
-  }
-  if (limit.tpm) {
-    standing.tokens = Level{*limit.tpm, std::max<std::int64_t>(*limit.tpm - minute.tokens, 0),
-                            until(second, minute.tokens, &SecondCount::tokens)};
+  for (const Measure& measure : measures(limit, 0)) {
+    const std::int64_t now = minute(measure.what, second);
+    const Level level{measure.limit, std::max<std::int64_t>(measure.limit - now, 0),
+                      until(second, now, measure.what)};
+    (measure.unit == "requests" ? standing.requests : standing.tokens) = level;
   }
   return standing;
 }

@@ -1,12 +1,18 @@
-// Rate limits: how many calls, and how many tokens, in any minute.
+// Rate limits: how many calls, and how many tokens, in any minute, and how fast these may grow.
 //
 // Calls are counted by the second they began in. A call may begin where the sixty seconds before its own, and
 // its own, have room for it: so in no sixty seconds, wherever they begin, is there more than the limit.
 // Tokens are counted as the call's estimate until it has ended, then as what it used, in the second it began
 // in.
 //
-// `growth_percent` limits how fast traffic may rise, as providers do: the tokens of a minute are at most that
-// share of the minute's before; a tenth of the limit on tokens is always allowed, so that traffic can begin.
+// Growth, as providers limit it: a sudden burst is refused also below the limit. With c(t) for what is
+// counted in the seconds t - 60 to t, of requests where `rpm` is set and of tokens where `tpm` is, a call
+// that needs n (1 request; its tokens) may begin in second s where
+//
+//     c(s) + n <= max(floor, c(s - 61) * growth_percent / 100)      floor = max(1, limit / 10)
+//
+// c(s) and c(s - 61) are neighbours that do not overlap. The floor lets traffic begin. A refusal says when
+// the call may begin if nothing else does.
 #pragma once
 
 #include <atomic>
@@ -15,41 +21,10 @@
 #include <mutex>
 
 #include "ledger/budget.h"
+#include "ledger/rate_limit.h"
 #include "ledger/refusal.h"
 
 namespace acloud::ledger {
-
-struct RateLimit {
-  std::optional<std::int64_t> rpm;
-  std::optional<std::int64_t> tpm;
-  std::optional<std::int64_t> growth_percent;
-  static constexpr auto schema = fields(
-      field("rpm", &RateLimit::rpm, "Calls a minute at most.", between(0, 1'000'000'000)),
-      field("tpm", &RateLimit::tpm, "Tokens a minute at most.", between(0, 1'000'000'000'000)),
-      field(
-          "growth_percent", &RateLimit::growth_percent,
-          "Tokens of a minute at most, in percent of the minute's before; a tenth of tpm is always allowed.",
-          between(100, 100'000)));
-  friend bool operator==(const RateLimit&, const RateLimit&) = default;
-};
-
-// What the configuration says of a model, whoever calls it: `limits` in [[model]].
-struct ModelLimits {
-  std::optional<std::int64_t> rpm;
-  std::optional<std::int64_t> tpm;
-  std::optional<std::int64_t> growth_percent;
-  std::optional<RateLimit> each_key;
-  static constexpr auto schema = fields(
-      field("rpm", &ModelLimits::rpm, "Calls a minute at most, of all callers.", between(0, 1'000'000'000)),
-      field("tpm", &ModelLimits::tpm, "Tokens a minute at most, of all callers.",
-            between(0, 1'000'000'000'000)),
-      field(
-          "growth_percent", &ModelLimits::growth_percent,
-          "Tokens of a minute at most, in percent of the minute's before; a tenth of tpm is always allowed.",
-          between(100, 100'000)),
-      field("each_key", &ModelLimits::each_key, "The same for each key by itself."));
-  RateLimit all() const { return {rpm, tpm, growth_percent}; }
-};
 
 // What was counted in one second.
 struct SecondCount {
@@ -57,6 +32,9 @@ struct SecondCount {
   std::int64_t requests = 0;
   std::int64_t tokens = 0;
 };
+
+// What growth allows in a minute, by what was counted in the one before. Pure.
+std::int64_t growth_allowed(std::int64_t before, std::int64_t percent, std::int64_t limit);
 
 // The counts that a limit is checked against: of the last two minutes. Pure.
 class RateWindow {
@@ -78,11 +56,20 @@ class RateWindow {
   std::int64_t last() const { return seconds_.empty() ? 0 : seconds_.back().second; }
 
  private:
-  struct Sum {
-    std::int64_t requests = 0;
-    std::int64_t tokens = 0;
+  // What a limit is about: requests or tokens.
+  struct Measure {
+    std::string_view unit;
+    std::int64_t SecondCount::* what;
+    std::int64_t limit;
+    std::int64_t need;
   };
-  Sum sum(std::int64_t from, std::int64_t to) const;  // both included
+  static std::vector<Measure> measures(const RateLimit& limit, std::int64_t tokens);
+  std::int64_t sum(std::int64_t SecondCount::* what, std::int64_t from,
+                   std::int64_t to) const;  // both included
+  std::int64_t minute(std::int64_t SecondCount::* what, std::int64_t second) const;
+  std::int64_t grown(const Measure& measure, std::int64_t percent, std::int64_t second) const;
+  Result<> check_growth(const Measure& measure, std::int64_t percent, std::int64_t second,
+                        std::string_view name) const;
   std::chrono::milliseconds until(std::int64_t second, std::int64_t over,
                                   std::int64_t SecondCount::* what) const;
   std::deque<SecondCount> seconds_;

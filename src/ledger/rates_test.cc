@@ -61,6 +61,55 @@ TEST(RateLimits, TrafficGrowsNoFasterThanItMay) {
   EXPECT_FALSE(limits.take(rules, 1));
 }
 
+TEST(Growth, IsByTheMinuteBeforeButForAFloor) {
+  EXPECT_EQ(growth_allowed(0, 200, 1000), 100);
+  EXPECT_EQ(growth_allowed(50, 200, 1000), 100);
+  EXPECT_EQ(growth_allowed(51, 200, 1000), 102);
+  EXPECT_EQ(growth_allowed(333, 150, 1000), 499);
+  EXPECT_EQ(growth_allowed(0, 200, 5), 1);
+  EXPECT_EQ(growth_allowed(1'000'000'000'000, 100'000, 1), 1'000'000'000'000'000);
+}
+
+TEST(RateLimits, ABurstOfCallsIsRefusedAlsoBelowTheLimit) {
+  ManualClock clock;
+  RateLimits limits(clock);
+  const auto rules = rule({.rpm = 100, .growth_percent = 150});
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(limits.take(rules, 1'000'000));  // tokens have no limit
+  const auto refused = limits.take(rules, 0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::rate_limited);
+  EXPECT_EQ(refused.error().details().at("kind"), "growth");
+  EXPECT_EQ(refused.error().details().at("of"), "requests");
+  EXPECT_EQ(refused.error().details().at("limit"), 10);
+  EXPECT_EQ(refused.error().retry_after(), 61s);  // when these ten are the minute before
+  clock.advance(61s);
+  for (int i = 0; i < 15; ++i) ASSERT_TRUE(limits.take(rules, 0));
+  EXPECT_FALSE(limits.take(rules, 0));
+  clock.advance(61s);
+  for (int i = 0; i < 22; ++i) ASSERT_TRUE(limits.take(rules, 0));
+  EXPECT_FALSE(limits.take(rules, 0));
+  clock.advance(10min);  // and from nothing again
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(limits.take(rules, 0));
+  EXPECT_FALSE(limits.take(rules, 0));
+}
+
+TEST(Refusals, SayWhatIsWrong) {
+  EXPECT_NE(over_growth("tokens", "key k", {10, 3, 5s}, 7).error().message().find("3 are left"),
+            std::string::npos);
+  EXPECT_NE(over_rate("tokens", "key k", {10, 3, 5s}, 7).error().message().find("3 are left"),
+            std::string::npos);
+  const Budget budget{.id = "bud_1", .scope = {"w", ScopeKind::key, "k"}, .limit = *Money::parse("5")};
+  const Error error = over_budget(budget, *Money::parse("4"), *Money::parse("2"), Time{}).error();
+  EXPECT_NE(error.message().find("bud_1"), std::string::npos);
+  EXPECT_EQ(error.details().at("remaining"), "1");
+}
+
+TEST(RateLimits, GrowthNeedsALimitToGoBy) {
+  EXPECT_FALSE(check(RateLimit{.growth_percent = 200}));
+  EXPECT_TRUE(check(RateLimit{.rpm = 1, .growth_percent = 200}));
+  EXPECT_TRUE(check(RateLimit{}));
+}
+
 TEST(RateLimits, OneRefusalCountsNowhere) {
   ManualClock clock;
   RateLimits limits(clock);
@@ -113,6 +162,55 @@ RC_GTEST_PROP(RateLimitsProperty, NoMinuteHasMoreThanTheLimit, ()) {
     }
     RC_ASSERT(calls <= *limit.rpm);
     RC_ASSERT(sum <= *limit.tpm);
+  }
+}
+
+// Growth, by its formula, on random histories: what is granted keeps to it, what is refused would not have,
+// and the time that a refusal names is the first at which the call may begin.
+RC_GTEST_PROP(RateLimitsProperty, GrowthIsAsItsFormulaSays, ()) {
+  ManualClock clock;
+  RateLimits limits(clock);
+  const std::int64_t limit = *rc::gen::inRange<std::int64_t>(1, 400);
+  const std::int64_t percent = *rc::gen::inRange<std::int64_t>(100, 400);
+  const auto rules = rule({.tpm = limit, .growth_percent = percent});
+  std::map<std::int64_t, std::int64_t> granted;  // tokens by second
+  const auto count = [&](std::int64_t from, std::int64_t to) {
+    std::int64_t sum = 0;
+    for (auto at = granted.lower_bound(from); at != granted.end() && at->first <= to; ++at) sum += at->second;
+    return sum;
+  };
+  const auto fits = [&](std::int64_t second, std::int64_t tokens) {
+    const std::int64_t floor = std::max<std::int64_t>(1, limit / 10);
+    return count(second - 60, second) + tokens <=
+           std::max(floor, count(second - 121, second - 61) * percent / 100);
+  };
+  const int steps = *rc::gen::inRange(1, 150);
+  for (int i = 0; i < steps; ++i) {
+    clock.advance(std::chrono::milliseconds(*rc::gen::inRange(0, 20'000)));
+    const auto second = std::chrono::floor<std::chrono::seconds>(clock.now()).time_since_epoch().count();
+    const auto tokens = *rc::gen::inRange<std::int64_t>(0, 40);
+    const bool below = count(second - 60, second) + tokens <= limit;
+    const auto taken = limits.take(rules, tokens);
+    RC_ASSERT(taken.has_value() == (below && fits(second, tokens)));
+    if (taken) {
+      granted[second] += tokens;
+    } else if (below) {
+      std::int64_t first = second + 1;
+      while (first < second + 122 && !fits(first, tokens)) ++first;
+      RC_ASSERT(*taken.error().retry_after() == std::chrono::seconds(first - second));
+    }
+  }
+}
+
+// Who sends no more than the floor is never told to grow more slowly.
+RC_GTEST_PROP(RateLimitsProperty, WhatIsSmallMayBegin, ()) {
+  ManualClock clock;
+  RateLimits limits(clock);
+  const auto floor = *rc::gen::inRange<int>(1, 20);
+  const auto rules = rule({.rpm = 10 * floor, .growth_percent = 100});
+  for (int minute = 0; minute < 4; ++minute) {
+    for (int i = 0; i < floor; ++i) RC_ASSERT(limits.take(rules, 0).has_value());
+    clock.advance(61s);
   }
 }
 

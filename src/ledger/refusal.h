@@ -21,9 +21,12 @@ struct Standing {
 // budget_exceeded: details kind "budget", budget, scope, period, limit, remaining, needed, and reset_s where
 // the period ends.
 std::unexpected<Error> over_budget(const Budget& budget, Money taken, Money needed, Time now);
-// rate_limited with retry_after: details kind ("requests", "tokens", "growth"), limit, remaining, reset_s.
-std::unexpected<Error> over_rate(std::string_view kind, std::string_view scope, const Level& level,
+// rate_limited with retry_after: details kind ("requests" or "tokens"), limit, remaining, reset_s.
+std::unexpected<Error> over_rate(std::string_view unit, std::string_view scope, const Level& level,
                                  std::int64_t needed);
+// The same with kind "growth", and `of`: requests or tokens.
+std::unexpected<Error> over_growth(std::string_view unit, std::string_view scope, const Level& level,
+                                   std::int64_t needed);
 
 // "key key_1", for people.
 std::string text_of(const Scope& scope);

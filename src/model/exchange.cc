@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kBackoff{100};
 constexpr std::chrono::milliseconds kLongestWait{2'000};  // a longer one is the client's decision
-constexpr std::chrono::seconds kPause{1};                 // of a target that limits its rate and says no time
 
 std::optional<std::int64_t> max_output(const JsonOutline& outline) {
   for (const std::string_view name : {"max_completion_tokens", "max_tokens", "max_output_tokens"}) {
@@ -34,10 +33,6 @@ net::Headers limit_headers(const ledger::Standing& standing) {
   put_level(headers, "requests", standing.requests);
   put_level(headers, "tokens", standing.tokens);
   return headers;
-}
-
-bool marks_cache(const kernel::Payload& payload) {
-  return payload.body.in_memory() && payload.body.bytes().find("\"cache_control\"") != std::string::npos;
 }
 
 }  // namespace
@@ -71,6 +66,8 @@ Task<Result<>> Exchange::hold(const Model& model) {
   estimate.input = static_cast<std::int64_t>(payload_.body.size());
   estimate.max_output = form_ == Form::openai_embeddings ? 0 : max_output(payload_.outline);
   estimate.batch = payload_.batch;
+  // Of two requests both are paid for what they read.
+  if (model.config.hedge_after > std::chrono::milliseconds(0)) estimate.input *= 2;
   ACLOUD_CO_CHECK(co_await context_.hold(std::move(estimate)));
   limits_ = limit_headers(context_.standing());
   co_return Result<>();
@@ -181,7 +178,9 @@ Task<Result<>> Exchange::try_model(const Model& model) {
   model.retries->earn();
   for (int attempt = 0;; ++attempt) {
     ACLOUD_CO_TRY(const Target* target, choose(model, tried));
-    Result<> result = co_await try_target(model, *target);
+    Result<> result = model.config.hedge_after > std::chrono::milliseconds(0)
+                          ? co_await try_hedged(model, *target, tried)
+                          : co_await try_target(model, *target);
     tried.push_back(target);
     // Another target may speak the client's own dialect.
     if (!result && result.error().details().contains("untranslatable") && has_untried(model, tried)) continue;
@@ -241,113 +240,6 @@ Task<Result<>> Exchange::wait_before_retry(Error error, int attempt) {
   const auto slept = co_await async::sleep_for(wait);
   waited_ += loop_.now() - before;
   co_return slept;
-}
-
-Task<Result<>> Exchange::try_target(const Model& model, const Target& target) {
-  const ProviderConfig& provider = target.provider->config;
-  hang_up_time_ = provider.hang_up_time;
-  if (!target.state->begin(loop_.now())) {
-    co_return fail(ErrorCode::unavailable, "provider {} is not well at the moment", provider.name);
-  }
-  telemetry::Span span = begin_attempt_span(span_, model, target, attempts_++);
-  Attempt attempt({payload_, form_, streams_, stream_, answer_, gone_, limits_, [this] { hung_up(); },
-                   [this](const Attempt& running) { context_.so_far(usage_of(running)); },
-                   context_.workspace(), guard_, findings_, span.context()},
-                  model, target, upstreams_);
-  const auto by = async::Deadline::after(provider.total_time);
-  const auto first = streams_ ? async::Deadline::after(provider.first_token_time).earlier(by) : by;
-  Result<> result =
-      co_await async::with_deadline(first, "the first token of the model's answer", attempt.begin())
-          .with_stop(upstream_stop_.get_token());
-  if (result) {
-    result = co_await async::with_deadline(by, "the model's answer", attempt.finish())
-                 .with_stop(upstream_stop_.get_token());
-  }
-  waited_ += attempt.waited();
-  end_attempt_span(span, attempt, result);
-  last_ = {.target = &target, .to_first_token = {}, .usage = {}};
-  report(attempt, result);
-  account(attempt, result);
-  measure(attempt, result);
-  co_return result;
-}
-
-// Tells the target's breaker.
-void Exchange::report(const Attempt& attempt, const Result<>& result) {
-  TargetState& state = *attempt.target().state;
-  const auto first = attempt.first_token_at();
-  if (result) {
-    state.succeeded(first ? std::optional(std::chrono::duration<double>(*first - attempt.began()).count())
-                          : std::nullopt);
-    return;
-  }
-  if (!attempt.asked() && result.error().code() == ErrorCode::invalid_argument) return state.abandoned();
-  switch (result.error().code()) {
-    case ErrorCode::unavailable:
-    case ErrorCode::deadline_exceeded:
-      state.failed(loop_.now());
-      break;
-    case ErrorCode::rate_limited:
-      state.pause(loop_.now() + result.error().retry_after().value_or(kPause));
-      break;
-    case ErrorCode::cancelled:
-      state.abandoned();
-      break;
-    default:
-      state.succeeded(std::nullopt);  // it answers; what it says is about the request
-  }
-}
-
-// By the upstream's figures where they are whole; else by what came.
-ledger::Usage Exchange::usage_of(const Attempt& attempt) const {
-  const Learned& learned = attempt.learned();
-  ledger::Usage usage;
-  usage.model = attempt.model().config.name;
-  usage.provider = attempt.target().provider->config.name;
-  usage.tokens = learned.tokens.value_or(ledger::Tokens{});
-  usage.batch = payload_.batch;
-  if (!learned.whole_figures) {
-    usage.estimated = true;
-    if (!learned.tokens) usage.tokens.input_uncached = attempt.input_estimate();
-    if (form_ != Form::openai_embeddings) {
-      usage.tokens.output = std::max(usage.tokens.output, learned.output_estimate);
-    }
-  }
-  const ledger::Tokens& tokens = usage.tokens;
-  const bool cached = tokens.cache_read + tokens.cache_write_5m + tokens.cache_write_1h > 0;
-  usage.explicit_cache = cached && marks_cache(payload_);
-  return usage;
-}
-
-void Exchange::account(const Attempt& attempt, const Result<>& result) {
-  // An attempt of which the client has seen nothing is not the client's to pay, but where it was answered and
-  // a guardrail kept the answer.
-  const bool left_alone = gone_ && attempt.asked();
-  const bool kept = !result && guard::is_blocked(result.error());
-  if (form_ == Form::anthropic_count_tokens || (!result && !stream_.begun() && !left_alone && !kept)) return;
-  ledger::Usage usage = usage_of(attempt);
-  last_.usage = usage;
-  telemetry_.used(operation_name(form_), usage);
-  context_.used(std::move(usage));
-}
-
-void Exchange::measure(const Attempt& attempt, const Result<>& result) {
-  const auto first = attempt.first_token_at();
-  const auto seconds = [](Duration d) { return std::chrono::duration<double>(d).count(); };
-  Telemetry::Call call;
-  call.operation = std::string(operation_name(form_));
-  call.model = attempt.model().config.name;
-  call.provider = attempt.target().provider->config.name;
-  call.error = result ? "" : std::string(acloud::traits(result.error().code()).name);
-  call.seconds = seconds(loop_.now() - attempt.began());
-  if (first && streams_) {
-    last_.to_first_token = call.to_first_token = seconds(*first - attempt.began());
-    const auto tokens = attempt.learned().tokens;
-    const std::int64_t written =
-        tokens ? tokens->output + tokens->reasoning : attempt.learned().output_estimate;
-    if (written > 1) call.per_token = seconds(loop_.now() - *first) / static_cast<double>(written - 1);
-  }
-  telemetry_.finished(call);
 }
 
 }  // namespace acloud::model

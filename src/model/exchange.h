@@ -45,6 +45,15 @@ class Exchange {
     void operator()() const { exchange.hung_up(); }
   };
   using Tried = std::vector<const Target*>;
+  // A target that is asked, from its choice to its account.
+  struct Asking {
+    Asking(Exchange& exchange, const Model& model, const Target& target);
+    telemetry::Span span;
+    Answer answer;
+    Attempt attempt;
+    async::Deadline by;
+    Duration waited_beside{};  // is counted otherwise
+  };
 
   void hung_up();
   Task<Result<>> hold(const Model& model);
@@ -59,10 +68,17 @@ class Exchange {
   Result<const Target*> choose(const Model& model, const Tried& tried);
   bool has_untried(const Model& model, const Tried& tried) const;
   Task<Result<>> wait_before_retry(Error error, int attempt);
+  Result<std::unique_ptr<Asking>> ask(const Model& model, const Target& target);
+  Task<Result<>> begin(Asking& asking);
+  Task<Result<>> finish(Asking& asking);
+  void close(Asking& asking, const Result<>& result, bool beaten);
   Task<Result<>> try_target(const Model& model, const Target& target);
+  // The same with another beside it, should it take long; that one is then added to `tried`.
+  Task<Result<>> try_hedged(const Model& model, const Target& target, Tried& tried);
+  Task<Result<>> begin_second(const Model& model, Tried& tried, std::unique_ptr<Asking>& second);
   void report(const Attempt& attempt, const Result<>& result);
   ledger::Usage usage_of(const Attempt& attempt) const;
-  void account(const Attempt& attempt, const Result<>& result);
+  void account(const Attempt& attempt, const Result<>& result, bool beaten);
   void measure(const Attempt& attempt, const Result<>& result);
   bool may_retry(const Error& error) const;
 

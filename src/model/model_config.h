@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/schema.h"
+#include "ledger/rate_limit.h"
 
 namespace acloud::model {
 
@@ -106,14 +107,6 @@ struct TargetConfig {
             "What the provider asks for tokens there: what strategy price compares."));
 };
 
-struct LimitsConfig {
-  std::optional<std::int64_t> rpm;
-  std::optional<std::int64_t> tpm;
-
-  static constexpr auto schema = fields(field("rpm", &LimitsConfig::rpm, "Calls a minute.", at_least(1)),
-                                        field("tpm", &LimitsConfig::tpm, "Tokens a minute.", at_least(1)));
-};
-
 // What runs a model in this server.
 enum class EngineKind { llama };
 constexpr auto enum_names(EngineKind) {
@@ -131,10 +124,11 @@ struct ModelConfig {
   std::optional<bool> exact;
   std::vector<std::string> fallback;
   std::optional<PriceConfig> price;
-  std::optional<LimitsConfig> limits;
+  std::optional<ledger::ModelLimits> limits;
   Strategy strategy = Strategy::weighted;
   Affinity affinity = Affinity::session;
   std::int64_t retries = 2;
+  std::chrono::milliseconds hedge_after{0};
   std::chrono::seconds cache{0};
 
   static constexpr auto schema = fields(
@@ -157,13 +151,18 @@ struct ModelConfig {
       field("fallback", &ModelConfig::fallback, "Models to try, in this order, where none of these answers.",
             length(0, 20)),
       field("price", &ModelConfig::price, "What its tokens cost."),
-      field("limits", &ModelConfig::limits, "How much of it a key may use."),
+      field("limits", &ModelConfig::limits,
+            "How much of it may be used in a minute, by all and by each key."),
       field("strategy", &ModelConfig::strategy, "How a target is chosen."),
       field("affinity", &ModelConfig::affinity,
             "Which calls stay on one target: those of a session that the client names, those with the same "
             "beginning, or none."),
       field("retries", &ModelConfig::retries, "How often a failed call is sent again at most.",
             between(0, 10)),
+      field("hedge_after_s", &ModelConfig::hedge_after,
+            "After how long without an answer another target is asked too; the first answer is taken. 0: "
+            "never.",
+            between(std::chrono::milliseconds(0), std::chrono::hours(1))),
       field("cache_s", &ModelConfig::cache,
             "How long an answer is given again to the same request in the same workspace. 0: not at all.",
             between(std::chrono::seconds(0), std::chrono::hours(24 * 7))));

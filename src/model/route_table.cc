@@ -48,6 +48,13 @@ std::shared_ptr<TargetState> state_of(const Model* before, const Target& target,
   return std::make_shared<TargetState>(alone ? kAlone : Breaker::Options{});
 }
 
+std::vector<ledger::RateLimit> limits_of(const ModelConfig& config) {
+  std::vector<ledger::RateLimit> limits;
+  if (config.limits) limits.push_back(config.limits->all());
+  if (config.limits && config.limits->each_key) limits.push_back(*config.limits->each_key);
+  return limits;
+}
+
 }  // namespace
 
 Result<std::string> key_of(std::string_view reference) {
@@ -120,6 +127,12 @@ Result<> RouteTable::add(const ModelConfig& config, const RouteTable* before) {
                     : config.targets.empty() || !config.file.empty()) {
     return fail(ErrorCode::invalid_argument, "model {}: has either targets, or an engine and a file",
                 config.name);
+  }
+  for (const auto& limit : limits_of(config)) {
+    if (auto checked = ledger::check(limit); !checked) {
+      return fail(ErrorCode::invalid_argument, "model {}: limits: {}", config.name,
+                  checked.error().message());
+    }
   }
   auto model = std::make_unique<Model>();
   model->config = config;

@@ -50,5 +50,18 @@ TEST_F(RouteTableTest, KnowsNothingOfATargetThatIsElsewhereOrHasAnotherBreakerNo
   EXPECT_NE(state(*moved, "y"), state(*first, "y"));
 }
 
+TEST_F(RouteTableTest, GrowthNeedsALimitToGoBy) {
+  ProviderConfig provider;
+  provider.name = "p";
+  provider.base_url = url_;
+  ModelConfig config = model("m");
+  config.limits = ledger::ModelLimits{.rpm = 5, .each_key = ledger::RateLimit{.growth_percent = 150}};
+  const auto refused = RouteTable::make({&provider, 1}, {&config, 1}, kNoKeys, nullptr);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("model m: limits: growth_percent"), std::string::npos);
+  config.limits->each_key->tpm = 1;
+  EXPECT_TRUE(RouteTable::make({&provider, 1}, {&config, 1}, kNoKeys, nullptr));
+}
+
 }  // namespace
 }  // namespace acloud::model

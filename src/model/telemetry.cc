@@ -84,6 +84,7 @@ struct Telemetry::Impl {
   Histogram overhead = histogram(
       registry, "acloud_gateway_overhead_seconds",
       "Time of a call that was spent here, neither waiting for a provider nor the client.", kOverhead);
+  Counter hedges = counter(registry, "acloud_model_hedges_total", "Requests beside one that took long.");
   Counter retries =
       counter(registry, "acloud_model_retries_total", "Requests to providers that were sent again.");
   Counter fallbacks = counter(registry, "acloud_model_fallbacks_total", "Calls that went to another model.");
@@ -135,6 +136,11 @@ void Telemetry::used(std::string_view operation, const ledger::Usage& usage) {
 void Telemetry::retried(const std::string& model) {
   const std::lock_guard lock(impl_->mutex);
   impl_->retries.of({{"model", model}}).Increment();
+}
+
+void Telemetry::hedged(const std::string& model) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->hedges.of({{"model", model}}).Increment();
 }
 
 void Telemetry::fell_back(const std::string& model, const std::string& to) {

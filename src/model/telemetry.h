@@ -40,6 +40,7 @@ class Telemetry {
   void served(const Served& call);
   void used(std::string_view operation, const ledger::Usage& usage);
   void retried(const std::string& model);
+  void hedged(const std::string& model);
   void fell_back(const std::string& model, const std::string& to);
   std::vector<prometheus::MetricFamily> collect() const;
 

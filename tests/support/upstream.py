@@ -44,6 +44,7 @@ class Upstream:
         self.numbered = False  # each call's figures differ from all others', so that its record can be told
         self.calls = 0
         self.hung_up = 0  # replies whose reader went away
+        self.left = 0  # of these, the ones that hung
         self.waiting = threading.Event()  # set while a request hangs
         self.release = threading.Event()
         self.open = 0
@@ -125,7 +126,7 @@ class Upstream:
         fault = self.faults.popleft() if self.faults else self.faults_of.get(body.get("model"), "")
         if self.faults_of_text:
             fault = self.faults_of_text.get(last_text(body), fault)
-        return await Answer(self, writer, path.split("?")[0], body, fault).give()
+        return await Answer(self, reader, writer, path.split("?")[0], body, fault).give()
 
 
 def last_text(body):
@@ -160,8 +161,9 @@ def tool_call(body):
 
 
 class Answer:
-    def __init__(self, upstream, writer, path, body, fault):
-        self.upstream, self.writer, self.path, self.body, self.fault = upstream, writer, path, body, fault
+    def __init__(self, upstream, reader, writer, path, body, fault):
+        self.upstream, self.path, self.body, self.fault = upstream, path, body, fault
+        self.reader, self.writer = reader, writer
         self.used = Buckets()
         self.words = upstream.words
         if isinstance(body.get("max_tokens"), int):
@@ -206,8 +208,11 @@ class Answer:
 
     async def hang(self):
         self.upstream.waiting.set()
-        while not self.upstream.release.is_set() and not self.writer.transport.is_closing():
+        def gone():
+            return self.reader.at_eof() or self.writer.transport.is_closing()
+        while not self.upstream.release.is_set() and not gone():
             await asyncio.sleep(0.01)
+        self.upstream.left += gone()
         self.writer.transport.abort()
         return False
 

@@ -17,6 +17,8 @@ int main(int count, char** arguments) {
   using namespace acloud::sandbox::jail;
   ::signal(SIGPIPE, SIG_IGN);
   if (count == 2 && std::string_view(arguments[1]) == "init") return run_contained_init();
+  // The server is running when it starts us: what it had open at that moment is not ours to keep open.
+  ::close_range(3, ~0u, 0);
   Fd server(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
   const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   ::dup2(null.get(), STDIN_FILENO);
