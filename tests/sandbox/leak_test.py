@@ -112,6 +112,12 @@ class Cloud:
         """The server's and its spawner's."""
         return [len(os.listdir(f"/proc/{pid}/fd")) for pid in (self.server.process.pid, self.spawner())]
 
+    def settled(self):
+        """descriptors(), once they have been the same for three seconds: what is kept ready is there by then."""
+        seen = [None] * 60
+        until("more or fewer descriptors", lambda: seen.append(self.descriptors()) or seen[-60:] == seen[-1:] * 60)
+        return seen[-1]
+
     def remove_group(self):
         if self.limited:
             (self.group.parent / "cgroup.procs").write_text(str(os.getpid()))
@@ -282,7 +288,7 @@ def soak(creates, seed, folder):
     cloud.restart()
     kill_all(cloud)
     one_after_the_other(cloud, 1)
-    before = cloud.descriptors()
+    before = cloud.settled()
     one_after_the_other(cloud, 80)
     until(lambda: f"descriptors of server and spawner: {cloud.descriptors()} after 80 more, {before} before",
           lambda: all(now <= then + SPARE for now, then in zip(cloud.descriptors(), before)))
