@@ -115,8 +115,9 @@ Result<> Cloud::open() {
   metrics_ = std::make_unique<Metrics>([this] { return sample(); });
   ACLOUD_CHECK(make_telemetry());
   ACLOUD_CHECK(declare_products());
+  ACLOUD_TRY(auto guardrails, model::guard::GuardTable::make(config_.guardrail));
+  models_->guard_with(std::move(guardrails));
   ACLOUD_CHECK(routes_->configure({config_.provider, config_.model}));
-  ACLOUD_CHECK(models_->set_guardrails(config_.guardrail));
   metrics_->include([this] { return models_->metrics(); });
   path_ = std::make_unique<kernel::CallPath>(
       kernel::CallPath::Parts{.catalog = catalog_,
@@ -286,6 +287,7 @@ Result<> Cloud::declare_products() {
 Result<> Cloud::make_telemetry() {
   ACLOUD_TRY(telemetry_, telemetry::Telemetry::make(config_.telemetry,
                                                     {.loop = loops_.next(),
+                                                     .pool = blocking_,
                                                      .clock = clock_,
                                                      .random = random_,
                                                      .instance = instance_,
@@ -393,8 +395,10 @@ Result<> Cloud::reload(Config config) {
     return fail(ErrorCode::invalid_argument,
                 "models with an engine are loaded at the start alone: restart the server");
   }
+  ACLOUD_TRY(auto guardrails, model::guard::GuardTable::make(config.guardrail));
   ACLOUD_CHECK(routes_->configure({std::move(config.provider), std::move(config.model)}));
-  return models_->set_guardrails(config.guardrail);
+  models_->guard_with(std::move(guardrails));
+  return {};
 }
 
 std::string Cloud::url() const {

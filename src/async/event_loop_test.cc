@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <boost/asio/post.hpp>
 #include <functional>
 #include <future>
 #include <latch>
+#include <thread>
 
 #include "async/asio.h"
 #include "async/wait.h"
@@ -201,6 +203,16 @@ Task<int> depth(int n) { co_return n == 0 ? 0 : 1 + co_await depth(n - 1); }
 TEST(Task, AwaitingTenThousandDeepKeepsTheStack) {
   EventLoop loop;
   EXPECT_EQ(loop.run_until_done(depth(10'000)), 10'000);
+}
+
+TEST(LoopThreads, GoBeforeOtherThreadsWhereTheyMay) {
+  const int own = ::getpriority(PRIO_PROCESS, 0);
+  bool may = false;
+  std::jthread([&] { may = ::setpriority(PRIO_PROCESS, 0, own - 1) == 0; }).join();
+  LoopThreads loops(1);
+  std::promise<int> theirs;
+  loops.next().post([&] { theirs.set_value(::getpriority(PRIO_PROCESS, 0)); });
+  EXPECT_EQ(theirs.get_future().get(), may ? std::max(own - 10, -20) : own);
 }
 
 TEST(LoopThreads, HaveNamesAndShareWorkInTurns) {

@@ -27,11 +27,15 @@ Result<> ModelService::configure(std::span<const ProviderConfig> providers,
   return {};
 }
 
-Result<> ModelService::set_guardrails(std::span<const guard::GuardrailConfig> guardrails) {
-  ACLOUD_TRY(auto guards, guard::GuardTable::make(guardrails));
+void ModelService::guard_with(std::shared_ptr<const guard::GuardTable> guards) {
   const std::lock_guard lock(mutex_);
   guards_ = std::move(guards);
-  return {};
+}
+
+std::vector<prometheus::MetricFamily> ModelService::metrics() const {
+  std::vector<prometheus::MetricFamily> families = telemetry_.collect();
+  std::ranges::move(findings_.collect(), std::back_inserter(families));
+  return families;
 }
 
 // A call may end at any model that its own falls back to.
@@ -120,12 +124,6 @@ Task<Result<Answer>> ModelService::exchange(kernel::Context& context, const kern
   }
   ACLOUD_CO_CHECK(co_await findings_.keep(context, model, std::move(findings)).shielded());
   co_return answer;
-}
-
-std::vector<prometheus::MetricFamily> ModelService::metrics() const {
-  auto families = telemetry_.collect();
-  for (auto& family : findings_.metrics()) families.push_back(std::move(family));
-  return families;
 }
 
 Task<Result<guard::FindingList>> ModelService::findings(kernel::Context& context,

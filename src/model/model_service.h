@@ -21,8 +21,8 @@ class ModelService {
   // Takes these in place of what it had; calls under way go on as they began. Thread-safe.
   // Errors: as RouteTable::make; nothing is changed then.
   Result<> configure(std::span<const ProviderConfig> providers, std::span<const ModelConfig> models);
-  // Likewise. Errors: as GuardTable::make.
-  Result<> set_guardrails(std::span<const guard::GuardrailConfig> guardrails);
+  // The same for guardrails. Thread-safe.
+  void guard_with(std::shared_ptr<const guard::GuardTable> guards);
 
   Task<Result<ModelList>> list(kernel::Context& context, ListModels request);
   // A call with a payload gets its reply in the payload's dialect, as bytes.

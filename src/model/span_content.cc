@@ -94,10 +94,12 @@ std::optional<CompleteReply> reply_in_response(const Json& response) {
     }
     const Json* content = field_of(item, "content");
     for (std::size_t i = 0; content != nullptr && content->is_array() && i < content->size(); ++i) {
-      const bool thought = text_of(item, "type") == "reasoning";
       std::string text = text_of((*content)[i], "text");
-      if (thought) reply.parts.push_back(ReasoningPart{std::move(text), ""});
-      if (!thought) reply.parts.push_back(TextPart{std::move(text)});
+      if (text_of(item, "type") == "reasoning") {
+        reply.parts.push_back(ReasoningPart{std::move(text), ""});
+      } else {
+        reply.parts.push_back(TextPart{std::move(text)});
+      }
     }
   }
   if (text_of(response, "status") == "incomplete") reply.finish = Finish::length;

@@ -82,13 +82,14 @@ void declare_life(kernel::Product& sandbox, SandboxService& service) {
       .resource(sandbox_of<SandboxName>)
       .example("Kill it", R"({"id":"sbx_00c1d2e3f4a5b6c7d8e9"})")
       .handler(service, &SandboxService::kill);
-  sandbox.operation<SandboxName, SandboxInfo>("pause")
-      .summary("Freeze a sandbox in memory, also in the middle of a command.")
-      .keywords("freeze suspend hold")
+  sandbox.operation<PauseSandbox, SandboxInfo>("pause")
+      .summary("Freeze a sandbox in memory, also in the middle of a command; or keep its files alone.")
+      .keywords("freeze suspend hold hibernate")
       .effect(Effect::write)
       .ephemeral()
-      .resource(sandbox_of<SandboxName>)
+      .resource(sandbox_of<PauseSandbox>)
       .example("Pause it", R"({"id":"sbx_00c1d2e3f4a5b6c7d8e9"})")
+      .example("Free its memory", R"({"id":"sbx_00c1d2e3f4a5b6c7d8e9","keep":"files"})")
       .handler(service, &SandboxService::pause);
   sandbox.operation<SandboxName, SandboxInfo>("resume")
       .summary("Let a paused sandbox go on. Any use of it does the same.")

@@ -26,9 +26,11 @@ struct Record {
   std::vector<std::string> layers;  // of the image, the topmost first
   bool host_usr = true;
   Egress egress;
+  Kept keeps_idle = Kept::memory;  // when it is paused for being idle
   std::string once;     // the name of the call that made it (kernel::Context::once); "" for none
   std::string task;     // whose resource it is, as the task itself has said; "" for none
   bool paused = false;  // or about to be: written before it is frozen, and after it was thawed
+  Kept kept = Kept::memory;  // of a paused one; else memory
   static constexpr auto schema =
       fields(field("id", &Record::id, "", required), field("workspace", &Record::workspace, "", required),
              field("image", &Record::image, "", required), field("created", &Record::created, "", required),
@@ -37,7 +39,8 @@ struct Record {
              field("metadata", &Record::metadata, ""), field("limits", &Record::limits, ""),
              field("layers", &Record::layers, ""), field("host_usr", &Record::host_usr, ""),
              field("egress", &Record::egress, ""), field("once", &Record::once, ""),
-             field("task", &Record::task, ""), field("paused", &Record::paused, ""));
+             field("task", &Record::task, ""), field("keeps_idle", &Record::keeps_idle, ""),
+             field("paused", &Record::paused, ""), field("kept", &Record::kept, ""));
 };
 
 class RecordFolder {

@@ -58,9 +58,10 @@ Result<> Sandbox::check_there() const {
   return {};
 }
 
-Result<> Sandbox::note_paused(bool paused) {
+Result<> Sandbox::note_paused(bool paused, Kept kept) {
   const std::lock_guard lock(mutex_);
   record_.paused = paused;
+  record_.kept = kept;
   return records_.write(record_);
 }
 
@@ -75,9 +76,10 @@ Result<> Sandbox::set_life(std::optional<Time> deadline, std::optional<std::chro
   return {};
 }
 
-Task<Result<>> Sandbox::freeze(async::Deadline by) {
+Task<Result<>> Sandbox::freeze(Kept keep, async::Deadline by) {
+  if (keep == Kept::files) ACLOUD_CO_CHECK(co_await jail_->end_programs(by).shielded());
   // The record first: a later server must know that this one may be frozen.
-  if (auto noted = note_paused(true); !noted) {
+  if (auto noted = note_paused(true, keep); !noted) {
     (void)note_paused(false);
     co_return noted;
   }
@@ -222,11 +224,12 @@ std::vector<std::shared_ptr<Program>> Sandbox::programs() const {
   return all;
 }
 
-Task<Result<>> Sandbox::pause(async::Deadline by) {
+Task<Result<>> Sandbox::pause(Kept keep, async::Deadline by) {
   ACLOUD_CO_TRY(const Lock::Held held, co_await lock_.acquire(by));
   ACLOUD_CO_CHECK(check_there());
-  if (life(true).paused) co_return Result<>();
-  co_return co_await freeze(by);
+  const Record now = record();
+  if (now.paused && (keep == Kept::memory || now.kept == Kept::files)) co_return Result<>();
+  co_return co_await freeze(keep, by);
 }
 
 Task<Result<>> Sandbox::pause_idle(async::Deadline by) {
@@ -234,7 +237,7 @@ Task<Result<>> Sandbox::pause_idle(async::Deadline by) {
   ACLOUD_CO_CHECK(check_there());
   // Asked with the lock: a user counts itself first and takes the lock to wake it afterwards.
   if (next_step(life(true), clock_.now()) != Next::pause) co_return Result<>();
-  co_return co_await freeze(by);
+  co_return co_await freeze(record().keeps_idle, by);
 }
 
 Task<Result<>> Sandbox::wake(async::Deadline by) {
@@ -246,20 +249,20 @@ Task<Result<images::Imported>> Sandbox::copy_files(images::Importer& importer, a
                                                    bool can_pause, async::Deadline by) {
   ACLOUD_CO_TRY(const Lock::Held held, co_await lock_.acquire(by));
   ACLOUD_CO_CHECK(check_there());
-  const bool was_paused = life(true).paused;
+  const Record before = record();
   // One that was frozen when this server took it over has not told of its files yet.
   if (jail_->written() < 0) ACLOUD_CO_CHECK(co_await thaw(by));
   if (jail_->written() < 0) {
     co_return fail(ErrorCode::precondition_failed,
                    "sandbox {} was made by an earlier version of the server, which can't be copied", id_);
   }
-  if (can_pause) ACLOUD_CO_CHECK(co_await freeze(by));
+  if (can_pause) ACLOUD_CO_CHECK(co_await freeze(before.kept, by));
   const int written = jail_->written();
   const std::uint32_t first = jail_->host_id(0), ids = jail_->id_count();
   auto copied = co_await async::run_blocking(
       blocking, [&importer, written, first, ids] { return importer.from_written(written, first, ids); });
   // However long that took, and whether or not anybody still waits.
-  if (can_pause && !was_paused) {
+  if (can_pause && !before.paused) {
     const auto thawed = co_await thaw(async::Deadline::after(std::chrono::seconds(20))).shielded();
     if (!thawed && copied) co_return std::unexpected(thawed.error());
   }

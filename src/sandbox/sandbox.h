@@ -83,8 +83,9 @@ class Sandbox {
   std::shared_ptr<Program> find_program(std::int64_t pid) const;
   // By their numbers.
   std::vector<std::shared_ptr<Program>> programs() const;
-  // Freezes it in memory; done at once where it is paused. Errors: as Jail::freeze; not_found.
-  Task<Result<>> pause(async::Deadline by);
+  // Freezes it in memory, or kills its programs and keeps its files alone; one that is kept in memory can be
+  // made to keep its files alone. Errors: as Jail::freeze and end_programs; not_found.
+  Task<Result<>> pause(Kept keep, async::Deadline by);
   // The same, unless somebody has begun to use it.
   Task<Result<>> pause_idle(async::Deadline by);
   Task<Result<>> wake(async::Deadline by);
@@ -115,9 +116,9 @@ class Sandbox {
   void begin_use();
   void end_use();
   Result<> check_there() const;
-  Result<> note_paused(bool paused);
+  Result<> note_paused(bool paused, Kept kept = Kept::memory);
   Result<> note_egress(const Egress& egress);
-  Task<Result<>> freeze(async::Deadline by);  // these two: REQUIRE the lock
+  Task<Result<>> freeze(Kept keep, async::Deadline by);  // these two: REQUIRE the lock
   Task<Result<>> thaw(async::Deadline by);
   void add(std::shared_ptr<Program> program);
   Result<std::unique_ptr<CallOutput>> output_for(const Label& label) const;

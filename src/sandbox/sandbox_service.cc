@@ -70,7 +70,7 @@ SandboxInfo to_info(const Record& record) {
                    .kept = {},
                    .usage = {},
                    .not_enforced = {}};
-  if (record.paused) info.kept = Kept::memory;  // frozen
+  if (record.paused) info.kept = record.kept;
   return info;
 }
 
@@ -130,6 +130,7 @@ Task<Result<SandboxInfo>> SandboxService::create(Context& context, CreateSandbox
                 .limits = request.limits,
                 .layers = {},
                 .egress = std::move(request.egress),
+                .keeps_idle = request.keeps_idle,
                 .once = context.once(),
                 .task = {}};
   const auto task = record.metadata.find("task");
@@ -204,13 +205,13 @@ Task<Result<SandboxName>> SandboxService::kill(Context& context, SandboxName req
   co_return request;
 }
 
-Task<Result<SandboxInfo>> SandboxService::pause(Context& context, SandboxName request) {
+Task<Result<SandboxInfo>> SandboxService::pause(Context& context, PauseSandbox request) {
   ACLOUD_CO_TRY(const auto sandbox, co_await sandboxes_.find(context.workspace(), request.id));
   if (!sandboxes_.can_pause()) {
     co_return fail(ErrorCode::precondition_failed,
                    "this server can't freeze processes: it has no cgroup freezer that it may use");
   }
-  ACLOUD_CO_CHECK(co_await sandbox->pause(soon(context)));
+  ACLOUD_CO_CHECK(co_await sandbox->pause(request.keep, soon(context)));
   co_return to_info(sandbox->record());
 }
 
@@ -222,9 +223,12 @@ Task<Result<Use>> SandboxService::use(Context& context, const std::string& id) {
 }
 
 Task<Result<SandboxInfo>> SandboxService::resume(Context& context, SandboxName request) {
-  ACLOUD_CO_TRY(const Use sandbox, co_await use(context, request.id));
+  ACLOUD_CO_TRY(auto found, co_await sandboxes_.find(context.workspace(), request.id));
+  const Use sandbox(std::move(found));
+  const Kept kept = sandbox->record().kept;
+  ACLOUD_CO_CHECK(co_await sandbox->wake(soon(context)));
   SandboxInfo info = to_info(sandbox->record());
-  info.kept = Kept::memory;
+  info.kept = kept;
   co_return info;
 }
 

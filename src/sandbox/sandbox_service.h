@@ -34,7 +34,7 @@ class SandboxService {
   Task<Result<SandboxInfo>> set_timeout(kernel::Context& context, SetTimeout request);
   Task<Result<SandboxInfo>> set_egress(kernel::Context& context, SetEgress request);
   Task<Result<SandboxName>> kill(kernel::Context& context, SandboxName request);
-  Task<Result<SandboxInfo>> pause(kernel::Context& context, SandboxName request);
+  Task<Result<SandboxInfo>> pause(kernel::Context& context, PauseSandbox request);
   Task<Result<SandboxInfo>> resume(kernel::Context& context, SandboxName request);
   Task<Result<Executed>> exec(kernel::Context& context, Execute request);
 

@@ -55,6 +55,7 @@ struct CreateSandbox {
   std::map<std::string, std::string> metadata;
   SandboxLimits limits;
   Egress egress;
+  Kept keeps_idle = Kept::memory;
   static constexpr auto schema = fields(
       field(
           "image", &CreateSandbox::image,
@@ -70,7 +71,10 @@ struct CreateSandbox {
       field("env", &CreateSandbox::env, "Environment of every command."),
       field("metadata", &CreateSandbox::metadata, "Words of the caller's own, by which list finds it."),
       field("limits", &CreateSandbox::limits, "What it may use."),
-      field("egress", &CreateSandbox::egress, "What of the network it may reach: at first nothing."));
+      field("egress", &CreateSandbox::egress, "What of the network it may reach: at first nothing."),
+      field("keeps_idle", &CreateSandbox::keeps_idle,
+            "What is kept of it when it is paused for being idle: \"memory\", so that its programs go on "
+            "afterwards, or \"files\" alone, so that they end and take up no memory."));
 };
 
 struct SandboxUsage {
@@ -104,7 +108,7 @@ struct SandboxInfo {
   std::optional<std::vector<std::string>> not_enforced;
   static constexpr auto schema = fields(
       field("id", &SandboxInfo::id, "Names it in every other call.", example("\"sbx_00c1d2e3f4a5b6c7d8e9\"")),
-      field("state", &SandboxInfo::state, "A paused one is kept in memory, frozen; the next use resumes it."),
+      field("state", &SandboxInfo::state, "A paused one is frozen; the next use resumes it."),
       field("image", &SandboxInfo::image, "What its files were at first."),
       field("created", &SandboxInfo::created, "When it was made."),
       field("idle_timeout_s", &SandboxInfo::idle_timeout, "Paused after this long without a call."),
@@ -114,8 +118,7 @@ struct SandboxInfo {
       field("egress", &SandboxInfo::egress, "What of the network it may reach."),
       field("kept", &SandboxInfo::kept,
             "Of a paused one, and in the reply to pause and resume: \"memory\" where it goes on in the "
-            "middle of "
-            "what it did."),
+            "middle of what it did, \"files\" where its programs were ended."),
       field("usage", &SandboxInfo::usage, "What it uses; in get alone."),
       field("not_enforced", &SandboxInfo::not_enforced,
             "Limits and walls that this server's kernel and privileges can't enforce, each with the reason; "
@@ -154,6 +157,16 @@ struct Isolation {
 struct SandboxName {
   std::string id;
   static constexpr auto schema = fields(field("id", &SandboxName::id, "Which one.", required, length(1, 64)));
+};
+
+struct PauseSandbox {
+  std::string id;
+  Kept keep = Kept::memory;
+  static constexpr auto schema =
+      fields(field("id", &PauseSandbox::id, "Which one.", required, length(1, 64)),
+             field("keep", &PauseSandbox::keep,
+                   "\"memory\": its programs are frozen where they are, and go on when it is resumed. "
+                   "\"files\": they are killed, and take up no memory."));
 };
 
 struct SetTimeout {

@@ -61,11 +61,11 @@ Task<> Exporter::send_spans() {
 // Until it is taken, refused or too old. A stop leaves it in under_way_.
 Task<> Exporter::deliver(std::vector<FinishedSpan> batch) {
   under_way_ = std::move(batch);
-  const std::string body = otlp_traces(options_.resource, under_way_);
+  const std::string body = co_await written(under_way_);
   const Instant give_up = parts_.loop.now() + kGiveUp;
   Backoff backoff(parts_.random);
   for (;;) {
-    const Verdict verdict = co_await try_once("/v1/traces", body);
+    const Verdict verdict = co_await try_once(traces_, body);
     if (scope_->stop_token().stop_requested() && verdict.kind != Verdict::Kind::taken) co_return;
     if (verdict.kind == Verdict::Kind::taken) {
       const std::uint64_t rejected = std::min<std::uint64_t>(verdict.rejected, under_way_.size());
@@ -78,31 +78,37 @@ Task<> Exporter::deliver(std::vector<FinishedSpan> batch) {
       break;
     }
     const auto pause = verdict.wait.value_or(backoff.next());
-    if (parts_.loop.now() + pause > give_up) {
-      given_up_ += under_way_.size();
-      break;
-    }
-    if (!co_await async::sleep_for(pause)) co_return;
+    const bool too_late = parts_.loop.now() + pause > give_up;
+    if (too_late) given_up_ += std::exchange(under_way_, {}).size();
+    // A collector that asks to be left alone is, whatever becomes of the batch.
+    if ((!too_late || verdict.wait) && !co_await async::sleep_for(pause)) co_return;
+    if (too_late) break;
   }
   under_way_.clear();
 }
 
-Task<Verdict> Exporter::try_once(std::string_view path, std::string body) {
-  Verdict verdict = judge(co_await parts_.collector->post(path, std::move(body)));
-  tell(verdict);
+Task<std::string> Exporter::written(const std::vector<FinishedSpan>& batch) {
+  return async::run_blocking(parts_.pool, [this, &batch] { return otlp_traces(options_.resource, batch); });
+}
+
+Task<Verdict> Exporter::try_once(Signal& signal, std::string body) {
+  const auto answer = co_await parts_.collector->post(signal.path, std::move(body));
+  Verdict verdict = judge(answer);
+  const bool given_up_here = !answer && answer.error().code() == ErrorCode::cancelled;
+  if (!given_up_here) tell(signal, verdict);
   co_return verdict;
 }
 
 // The log hears of each change, not of each request.
-void Exporter::tell(const Verdict& verdict) {
+void Exporter::tell(Signal& signal, const Verdict& verdict) {
   const bool well = verdict.kind == Verdict::Kind::taken && verdict.rejected == 0;
   if (!well) ++failures_;
-  if (well == std::exchange(well_, well)) return;
+  if (well == std::exchange(signal.well, well)) return;
   if (well) {
-    log::info("the telemetry collector takes what it is sent again");
+    log::info("the telemetry collector takes what it is sent again", {{"signal", signal.name}});
   } else {
     log::warn("the telemetry collector does not take what it is sent",
-              {{"error", verdict.why.empty() ? "it rejected a part" : verdict.why}});
+              {{"signal", signal.name}, {"error", verdict.why.empty() ? "it rejected a part" : verdict.why}});
   }
 }
 
@@ -117,9 +123,11 @@ Task<> Exporter::send_figures() {
 // Figures add up from the start, so those that nobody took are in the next. Gives how long the collector asks
 // to be left alone.
 Task<std::optional<std::chrono::milliseconds>> Exporter::send_figures_once() {
-  std::string body = otlp_metrics(options_.resource, parts_.figures(), began_, parts_.clock.now());
+  std::string body = co_await async::run_blocking(parts_.pool, [this] {
+    return otlp_metrics(options_.resource, parts_.figures(), began_, parts_.clock.now());
+  });
   if (body.empty()) co_return std::nullopt;
-  const Verdict verdict = co_await try_once("/v1/metrics", std::move(body));
+  const Verdict verdict = co_await try_once(metrics_, std::move(body));
   if (verdict.kind == Verdict::Kind::taken) ++figures_sent_;
   co_return verdict.wait;
 }
@@ -128,7 +136,7 @@ Task<Result<>> Exporter::say_last_words() {
   auto batch = std::exchange(under_way_, {});
   if (batch.empty()) batch = spans_.pop();
   for (; !batch.empty(); batch = spans_.pop()) {
-    const Verdict verdict = co_await try_once("/v1/traces", otlp_traces(options_.resource, batch));
+    const Verdict verdict = co_await try_once(traces_, co_await written(batch));
     if (verdict.kind != Verdict::Kind::taken) {
       given_up_ += batch.size();
       co_return fail(ErrorCode::unavailable, "{}", verdict.why);

@@ -39,10 +39,11 @@ class Exporter {
   };
   struct Parts {
     async::EventLoop& loop;
+    async::BlockingPool& pool;  // writes what is sent, so that no call on the loop waits for that
     Clock& clock;
     Random& random;
     std::unique_ptr<Collector> collector;
-    std::function<std::vector<prometheus::MetricFamily>()> figures;
+    std::function<std::vector<prometheus::MetricFamily>()> figures;  // called on the pool
   };
   Exporter(Options options, Parts parts);
   // REQUIRES: stopped, or never started.
@@ -66,9 +67,16 @@ class Exporter {
   Task<> send_spans();
   Task<> send_figures();
   Task<> deliver(std::vector<FinishedSpan> batch);
-  Task<Verdict> try_once(std::string_view path, std::string body);
+  Task<std::string> written(const std::vector<FinishedSpan>& batch);
+  // One kind of what is sent. A collector may take one and not the other.
+  struct Signal {
+    std::string_view name;
+    std::string_view path;
+    bool well = true;  // what the log was told last
+  };
+  Task<Verdict> try_once(Signal& signal, std::string body);
   Task<std::optional<std::chrono::milliseconds>> send_figures_once();
-  void tell(const Verdict& verdict);
+  void tell(Signal& signal, const Verdict& verdict);
   Task<Result<>> say_last_words();
 
   const Options options_;
@@ -79,7 +87,8 @@ class Exporter {
   // On the loop's thread.
   std::unique_ptr<async::TaskScope> scope_;
   std::vector<FinishedSpan> under_way_;  // the batch that nobody has taken yet
-  bool well_ = true;                     // what the log was told last
+  Signal traces_{"traces", "/v1/traces"};
+  Signal metrics_{"metrics", "/v1/metrics"};
   // Read by others.
   std::atomic<std::uint64_t> sent_{0}, refused_{0}, given_up_{0}, failures_{0}, figures_sent_{0};
 };

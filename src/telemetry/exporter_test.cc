@@ -80,11 +80,13 @@ class ExporterTest : public testing::Test {
 
   ManualClock clock_;
   async::EventLoop loop_{clock_};
+  async::BlockingPool pool_{"test", 1};
   SeededRandom random_{5};
   Script script_;
   Exporter exporter_{
       {.resource = {"acloud", "i", "0"}, .spans_every = 5s, .metrics_every = 60s, .queued_spans = 1000},
       {.loop = loop_,
+       .pool = pool_,
        .clock = clock_,
        .random = random_,
        .collector = std::make_unique<Scripted>(script_, loop_),
@@ -128,6 +130,24 @@ TEST_F(ExporterTest, WaitsAsTheCollectorAsksAndSendsTheSameAgain) {
   EXPECT_EQ(requests[2].at - requests[1].at, 11s);
   EXPECT_EQ(requests[2].spans, 2u);
   EXPECT_EQ(sent(), 2);
+}
+
+TEST_F(ExporterTest, LeavesACollectorAloneAsLongAsItAsksEvenWhereThatIsTooLongForABatch) {
+  script_.answers = {CollectorAnswer{503, "600", ""}};
+  auto task = [](auto& test) -> Task<> {
+    test.add(2);
+    test.exporter_.start();
+    (void)co_await async::sleep_for(100s);
+    test.add(3);
+    (void)co_await async::sleep_for(600s);
+    co_await test.exporter_.end();
+  };
+  loop_.run_until_done(task(*this));
+  const auto requests = of("/v1/traces");
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_GE(requests[1].at - requests[0].at, 600s);
+  EXPECT_EQ(dropped("collector_away"), 2);
+  EXPECT_EQ(sent(), 3);
 }
 
 TEST_F(ExporterTest, BacksOffWhereTheCollectorIsAwayAndGivesUpInTheEnd) {
@@ -182,6 +202,55 @@ TEST_F(ExporterTest, EndsInItsTimeWhereTheCollectorHangs) {
   run(6s);  // a request is under way
   EXPECT_EQ(loop_.now() - start, 6s + Exporter::kLastWords);
   EXPECT_EQ(of("/v1/traces").size(), 2u);
+}
+
+// Counts the spans that it takes.
+class Counting final : public Collector {
+ public:
+  explicit Counting(std::size_t& spans) : spans_(spans) {}
+  Task<Result<CollectorAnswer>> post(std::string_view path, std::string body) override {
+    const Json json = *parse_json(body);
+    if (path == "/v1/traces") spans_ += json["resourceSpans"][0]["scopeSpans"][0]["spans"].size();
+    co_return CollectorAnswer{};
+  }
+
+ private:
+  std::size_t& spans_;
+};
+
+TEST(ExporterOnThreads, SendsEachSpanThatItHadRoomForOnce) {
+  constexpr std::size_t kThreads = 4, kEach = 3000;
+  SystemClock clock;
+  SystemRandom random;
+  async::BlockingPool pool("test", 2);
+  async::LoopThreads loops(1);
+  std::size_t taken = 0;
+  Exporter exporter(
+      {.resource = {"acloud", "i", "0"}, .spans_every = 1ms, .metrics_every = 1ms, .queued_spans = 2000},
+      {.loop = loops.at(0),
+       .pool = pool,
+       .clock = clock,
+       .random = random,
+       .collector = std::make_unique<Counting>(taken),
+       .figures = [&exporter] { return exporter.own_figures(); }});
+  exporter.start();
+  {
+    Tracer tracer(exporter.spans(), clock, random, 1);
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&tracer] {
+        for (std::size_t n = 0; n < kEach; ++n) {
+          Span span = tracer.begin({}, "work", SpanKind::server);
+          span.set("n", static_cast<std::int64_t>(n));
+        }
+      });
+    }
+  }
+  exporter.stop();
+  const std::uint64_t dropped = exporter.spans().dropped();
+  EXPECT_EQ(taken + dropped, kThreads * kEach);
+  EXPECT_EQ(exporter.own_figures().at(0).metric.at(0).counter.value, static_cast<double>(taken));
+  EXPECT_GT(taken, 0u);
 }
 
 }  // namespace

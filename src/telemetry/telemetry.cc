@@ -83,6 +83,7 @@ Telemetry::Telemetry(const TelemetryConfig& config, Parts parts, std::unique_ptr
                  .metrics_every = config.metrics_every,
                  .queued_spans = static_cast<std::size_t>(config.queued_spans)},
                 {.loop = parts.loop,
+                 .pool = parts.pool,
                  .clock = parts.clock,
                  .random = parts.random,
                  .collector = std::move(collector),

@@ -10,6 +10,7 @@ class Telemetry {
  public:
   struct Parts {
     async::EventLoop& loop;
+    async::BlockingPool& pool;
     Clock& clock;
     Random& random;
     std::string instance;

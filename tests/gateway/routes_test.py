@@ -1,8 +1,10 @@
 """Providers and models that operations change while calls are under way: what is served, what is kept through a restart
 and on two servers of one PostgreSQL, and that keys are never seen again."""
 
+import http.client
 import json
 import os
+import random
 import signal
 import threading
 import time
@@ -14,6 +16,7 @@ from support.server import Server
 from support.upstream import TEXT, WORDS, Upstream
 
 GIVEN = "sk-given-0123456789"
+LONG = bool(os.environ.get("ACLOUD_SOAK"))
 
 
 class Case(unittest.TestCase):
@@ -38,7 +41,7 @@ class Case(unittest.TestCase):
         self.assertEqual(reply.json["message"]["content"], TEXT)
 
     def sources(self, operation, server=None):
-        items = (server or self.server).call(operation).json["items"]
+        items = (server or self.server).call(operation, {"limit": 1000}).json["items"]
         return {item["name"]: item["source"] for item in items if not item["name"].startswith("acloud-")}
 
 
@@ -112,6 +115,19 @@ class Changes(Case):
         self.assertEqual(again.headers["idempotency-replayed"], "true")
         self.assertEqual(self.say("fresh").code, "not_found")
 
+    def test_from_the_command_line_with_the_key_in_a_file(self):
+        path = os.path.join(self.server.data, "key-to-give")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(GIVEN)
+        done = self.server.cli("model", "set-provider", "new", "openai", f"{self.upstream.url}/v1", "--api-key-file", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["key"], "given")
+        route = {"name": "fresh", "targets": [{"provider": "new", "model": "mock-fresh"}]}
+        done = self.server.cli("model", "set-route", "--json", json.dumps(route))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.answers("fresh")
+        self.assertEqual(self.upstream.requests[-1][1]["authorization"], f"Bearer {GIVEN}")
+
     def test_a_price_that_is_set_is_charged(self):
         self.set_provider()
         self.set_route(price={"input": 1_000_000, "output": 0})
@@ -161,13 +177,13 @@ class UnderWay(Case):
         callers = [threading.Thread(target=call) for _ in range(4)]
         for caller in callers:
             caller.start()
-        for turn in range(30):
+        for turn in range(2_000 if LONG else 30):
             self.assertEqual(self.set_route(name="shift", provider="ab"[turn % 2]).status, 200)
         stop.set()
         for caller in callers:
             caller.join()
         self.assertEqual(failed, [])
-        print(f"figure: {len(answered)} calls while a model changed 30 times, none failed")
+        print(f"figure: {len(answered)} calls while a model changed {turn + 1} times, none failed")
 
 
 class Kept(Case):
@@ -178,6 +194,40 @@ class Kept(Case):
             self.server.restart(kill=kill)
             self.answers("fresh")
             self.assertEqual(self.upstream.requests[-1][1]["authorization"], f"Bearer {GIVEN}")
+
+    def test_what_was_acknowledged_survives_kills(self):
+        """A server that is killed at any moment while models are set and deleted has all that it said it had."""
+        chance = random.Random(3)
+        there, unsure, acknowledged = set(), set(), 0
+        for turn in range(200 if LONG else 8):
+            left = chance.randrange(3, 25)
+
+            def kill(process=self.server.process, left=left):
+                time.sleep(left * 0.004)
+                process.kill()
+            killer = threading.Thread(target=kill)
+            killer.start()
+            try:
+                for number in range(10_000):
+                    name = f"m{turn % 9}-{number % 7}"
+                    deletes = name in there
+                    unsure.add(name)
+                    reply = (self.server.call("model.delete_route", {"name": name}) if deletes else
+                             self.set_route(name=name, provider="oai"))
+                    if reply.status != 200:
+                        break
+                    acknowledged += 1
+                    (there.discard if deletes else there.add)(name)
+                    unsure.discard(name)
+            except (OSError, http.client.HTTPException):
+                pass
+            killer.join()
+            self.server.restart(kill=True)
+            listed = {name for name, source in self.sources("model.list_routes").items() if source == "operation"}
+            self.assertEqual(listed - unsure, there - unsure)
+            there, unsure = listed, set()
+        self.assertGreater(acknowledged, 20)
+        print(f"figure: {acknowledged} changes acknowledged over {turn + 1} kills, all kept")
 
     def test_a_given_key_is_seen_nowhere_again(self):
         set_to = self.set_provider(key=GIVEN)

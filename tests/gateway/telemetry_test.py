@@ -2,7 +2,10 @@
 
 import json
 import os
+import shutil
+import socket
 import statistics
+import subprocess
 import time
 import unittest
 
@@ -127,6 +130,24 @@ class Spans(Case):
             self.assertEqual(span.attributes["error.type"], "unavailable")
         self.assertNotIn("message", self.collector.named("chat claude")[0].raw["status"])
 
+    def test_a_client_that_leaves_ends_its_spans(self):
+        config = self.upstream.config(hang_up_time_s=0.2) + telemetry(self.collector)
+        self.server = self.enterContext(Server(config=config, environment={"MOCK_KEY": "k"}))
+        self.upstream.faults.append("hang@5")
+        connection = self.server.connect()
+        body = {"model": "gpt", "messages": MESSAGES, "stream": True}
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Authorization": f"Bearer {self.server.key}"})
+        response = connection.getresponse()
+        seen = b""
+        while b"quick" not in seen:
+            seen += response.read1()
+        connection.close()
+        self.collector.wait(lambda c: c.named("model.chat"))
+        for name in ("model.chat", "chat gpt", "POST"):
+            span, = self.collector.named(name)
+            self.assertEqual(span.attributes["error.type"], "cancelled", name)
+        self.assertTrue(self.collector.named("chat gpt")[0].attributes["acloud.usage.estimated"])
+
     def test_a_call_without_a_trace_begins_one_and_refused_calls_are_told(self):
         self.serve()
         self.chat(headers={"traceparent": "00-nonsense"})
@@ -137,6 +158,21 @@ class Spans(Case):
         self.assertIsNone(call.parent)
         self.assertIsNone(self.collector.named("model.chat")[0].parent)
         self.assertNotEqual(call.trace, self.collector.named("model.chat")[0].trace)
+
+    def test_a_call_over_mcp_is_a_part_of_its_clients_trace(self):
+        self.serve()
+        meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "traceparent": TRACEPARENT,
+                "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+                "io.modelcontextprotocol/clientCapabilities": {}}
+        params = {"name": "model_chat", "arguments": {"model": "gpt", "messages": MESSAGES}, "_meta": meta}
+        headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream",
+                   "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "model_chat"}
+        request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        reply = self.server.request("POST", "/mcp/model", json.dumps(request), headers)
+        self.assertIn(TEXT, reply.body.decode())
+        self.collector.wait(lambda c: c.named("model.chat"))
+        call, = self.collector.named("model.chat")
+        self.assertEqual((call.trace, call.parent), (TRACE, PARENT))
 
     def test_only_sampled_traces_are_kept(self):
         self.serve(sample_ratio=0.0)
@@ -171,6 +207,26 @@ class Spans(Case):
         self.assertEqual((headers["traceparent"], headers["tracestate"]), (TRACEPARENT, "vendor=1"))
         self.chat()
         self.assertNotIn("traceparent", self.upstream.requests[-1][1])
+
+
+OTLP = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "otlp")
+
+
+@unittest.skipUnless(shutil.which("node") and os.path.isdir(os.path.join(OTLP, "node_modules")),
+                     "needs node and the packages of tests/otlp (scripts/setup)")
+class Protobuf(Case):
+    def test_opentelemetrys_own_messages_hold_all_that_is_sent(self):
+        self.serve(content=True)
+        for fields in ({}, {"stream": True}, {"model": "claude", "temperature": 0.5}):
+            self.assertEqual(self.chat(headers={"traceparent": TRACEPARENT, "tracestate": "a=1"}, **fields).status, 200)
+        self.upstream.faults.append("reset")
+        self.assertEqual(self.chat().status, 200)
+        self.collector.wait(lambda c: len(c.named("model.chat")) == 4 and c.metrics)
+        requests = list(self.collector.requests)  # more come meanwhile
+        sent = json.dumps([[path, json.loads(body)] for path, _, body in requests])
+        read = subprocess.run(["node", "decode.mjs"], cwd=OTLP, input=sent, capture_output=True, text=True, check=False)
+        self.assertEqual(read.returncode, 0, read.stdout + read.stderr)
+        self.assertIn(f"{len(requests)} requests, 0 differ", read.stdout)
 
 
 class Content(Case):
@@ -284,6 +340,22 @@ class Faults(Case):
             self.assertLess(time.monotonic(), deadline, name)
             time.sleep(0.02)
 
+    def test_a_collector_that_is_not_there_costs_nothing_but_spans(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.serve(endpoint=f"http://127.0.0.1:{port}")
+        for _ in range(20):
+            self.assertEqual(self.chat().status, 200)
+        self.wait_metric("acloud_telemetry_failures_total", 5)  # of both kinds by then
+        self.assertEqual(self.metric("acloud_telemetry_spans_sent_total"), 0)
+        for signal in ("traces", "metrics"):
+            told = [line for line in self.server.log if "collector does not take" in line and f'"{signal}"' in line]
+            self.assertEqual(len(told), 1, self.server.log)
+        began = time.monotonic()
+        self.assertEqual(self.server.stop(), 0)
+        self.assertLess(time.monotonic() - began, 8)
+
     def test_a_collector_that_refuses_is_asked_once(self):
         self.serve(metrics_every_s=3600)
         self.collector.always = (400, {})
@@ -335,7 +407,7 @@ class Faults(Case):
         self.assertGreater(self.metric('acloud_telemetry_spans_dropped_total{reason="queue_full"}'), 1000)
         self.assertLess(self.server.memory() - before, 8 << 20)
         print(f"figure: a call takes {without * 1e6:.0f} us, {hanging * 1e6:.0f} us with a collector that hangs")
-        self.assertLess(hanging, without * 2 + 0.002)
+        self.assertLess(hanging, without + 0.05)  # one that waited for the collector would take seconds
         began = time.monotonic()
         self.assertEqual(self.server.stop(), 0)
         self.assertLess(time.monotonic() - began, 8)
@@ -351,11 +423,11 @@ class Faults(Case):
                 self.serve(spans_every_s=1, metrics_every_s=3600, **settings)
             self.calls_take(100)
             before = self.processor_time()
-            self.calls_take(1000)
-            costs[name] = (self.processor_time() - before) / 1000 * 1e6
+            self.calls_take(500)
+            costs[name] = (self.processor_time() - before) / 500 * 1e6
             self.server.stop()
         print("figure: processor time of a call, spans of: " + ", ".join(f"{name} {cost:.0f} us" for name, cost in costs.items()))
-        self.assertLess(costs["all"], costs["without"] * 2)
+        self.assertLess(costs["all"], costs["without"] * 2 + 500)
 
     def processor_time(self):
         with open(f"/proc/{self.server.process.pid}/stat", encoding="ascii") as file:

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import pathlib
 import shutil
 import tempfile
 import threading
@@ -37,6 +38,7 @@ class Case(unittest.TestCase):
         cls.first = made.json["id"]
         unenforced = cls.server.call("sandbox.get", {"id": cls.first}).json["not_enforced"]
         cls.can_pause = not any(line.startswith("freeze:") for line in unenforced)
+        cls.can_end_programs = not any(line.startswith(("freeze:", "kill_tree:")) for line in unenforced)
 
     @classmethod
     def tearDownClass(cls):
@@ -359,6 +361,54 @@ class Life(Case):
         self.assertEqual(self.output(sandbox, "sleep 3; echo through"), "through\n")
         self.until(lambda: self.state(sandbox) == "paused")
         self.assertEqual(self.output(sandbox, "echo back"), "back\n")
+
+    def test_of_one_that_keeps_its_files_alone_programs_end(self):
+        sandbox = self.create(image="base")
+        if not self.can_end_programs:
+            refused = self.server.call("sandbox.pause", {"id": sandbox, "keep": "files"})
+            self.assertEqual(refused.code, "precondition_failed")
+            return
+        hog = ["python3", "-c", "import time; x = bytearray(64 << 20); time.sleep(5000)"]
+        self.assertEqual(self.server.call("sandbox.start_process", {"id": sandbox, "command": hog}).status, 200)
+        self.output(sandbox, "echo here > file; (setsid sleep 5000 > /dev/null 2>&1 &)")
+        used = lambda: self.server.call("sandbox.get", {"id": sandbox}).json["usage"]["memory_bytes"]
+        self.until(lambda: used() > 64 << 20)
+        self.assertEqual(self.server.call("sandbox.pause", {"id": sandbox}).json["kept"], "memory")
+        self.assertGreater(used(), 64 << 20)
+        paused = self.server.call("sandbox.pause", {"id": sandbox, "keep": "files"}).json
+        self.assertEqual((paused["state"], paused["kept"]), ("paused", "files"))
+        self.assertEqual(self.server.call("sandbox.pause", {"id": sandbox}).json["kept"], "files")
+        self.assertLess(used(), 16 << 20)
+        self.server.restart(kill=True)
+        self.assertEqual(self.server.call("sandbox.get", {"id": sandbox}).json["kept"], "files")
+        self.assertEqual(self.server.call("sandbox.resume", {"id": sandbox}).json["kept"], "files")
+        self.assertEqual(self.output(sandbox, "cat file; pgrep -x sleep; pgrep python3; true"), "here\n")
+        idle = self.create(idle_timeout_s=1, keeps_idle="files")
+        self.output(idle, "sleep 5000 > /dev/null 2>&1 &")
+        self.until(lambda: self.state(idle) == "paused")
+        self.assertEqual(self.server.call("sandbox.get", {"id": idle}).json["kept"], "files")
+        self.assertEqual(self.output(idle, "pgrep -x sleep; true"), "")
+
+    def test_a_command_whose_sandbox_keeps_its_files_alone_is_told_to_have_been_killed(self):
+        if not self.can_end_programs:
+            self.skipTest("programs can't be ended here")
+        sandbox, ended = self.create(), []
+        call = threading.Thread(target=lambda: ended.append(
+            self.server.call("sandbox.exec", {"id": sandbox, "command": "echo begun > file; sleep 5000"})))
+        call.start()
+        self.until(lambda: self.server.call("sandbox.read_file", {"id": sandbox, "path": "file"}).status == 200)
+        self.server.call("sandbox.pause", {"id": sandbox, "keep": "files"})
+        call.join(60)
+        self.assertEqual(ended[0].json["exit_code"], 128 + 9, ended[0].body)
+
+    def test_who_makes_them_stands_back_for_the_server(self):
+        threads = pathlib.Path(f"/proc/{self.server.process.pid}/task").iterdir()
+        spawner = " ".join((thread / "children").read_text() for thread in threads).split()[0]
+        try:
+            with open(f"/proc/{spawner}/autogroup", encoding="ascii") as file:
+                self.assertRegex(file.read(), r"nice 10$")
+        except FileNotFoundError:
+            self.skipTest("this kernel does not share processors between sessions")
 
     def test_the_deadline_ends_it(self):
         sandbox = self.create(deadline_s=1)

@@ -124,6 +124,11 @@ class Span:
         return f"{self.name} {self.attributes}"
 
 
+class Quiet(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """Servers that are stopped are what it is for."""
+
+
 class Collector:
     """`with Collector() as collector:`. `faults`: answers to the next requests, as (status, headers) or "hang" or
     "close"."""
@@ -146,7 +151,7 @@ class Collector:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Quiet(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)

@@ -115,6 +115,6 @@ Task<Result<FindingList>> FindingBook::list(kernel::Context& context, ListFindin
       });
 }
 
-std::vector<prometheus::MetricFamily> FindingBook::metrics() const { return counters_->registry.Collect(); }
+std::vector<prometheus::MetricFamily> FindingBook::collect() const { return counters_->registry.Collect(); }
 
 }  // namespace acloud::model::guard

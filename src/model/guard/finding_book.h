@@ -5,6 +5,7 @@
 #include <prometheus/metric_family.h>
 
 #include <memory>
+#include <vector>
 
 #include "kernel/call.h"
 #include "kernel/page.h"
@@ -62,7 +63,7 @@ class FindingBook {
   Task<Result<>> keep(kernel::Context& context, std::string model, Findings findings);
   Task<Result<FindingList>> list(kernel::Context& context, ListFindings request);
   // acloud_guardrail_findings_total.
-  std::vector<prometheus::MetricFamily> metrics() const;
+  std::vector<prometheus::MetricFamily> collect() const;
 
  private:
   struct Counters;

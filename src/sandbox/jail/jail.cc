@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint32_t kNobody = 65'534;
 constexpr std::size_t kMaxCommand = 128 * 1024;
+constexpr std::chrono::milliseconds kBetweenLooks{1};  // whether those who were killed are dead
 
 Result<> check(const Command& command, std::uint32_t users) {
   std::size_t size = command.cwd.size() + command.label.size();
@@ -183,6 +184,17 @@ Task<Result<>> Jail::thaw(async::Deadline by) {
   if (state_->list_pending)
     co_return co_await async::with_deadline(by, "listing a jail's programs", state_->receive_list());
   co_return Result<>();
+}
+
+Task<Result<>> Jail::end_programs(async::Deadline by) {
+  ACLOUD_CO_CHECK(state_->cgroups.kill_programs(state_->group));
+  const auto dead = [](State& state) -> Task<Result<>> {
+    while (state.cgroups.has_programs(state.group)) {
+      if (!co_await async::sleep_for(kBetweenLooks)) co_return fail(ErrorCode::cancelled, "cancelled");
+    }
+    co_return Result<>();
+  };
+  co_return co_await async::with_deadline(by, "ending a jail's programs", dead(*state_));
 }
 
 Task<Result<>> Jail::set_limits(const Limits& limits, async::Deadline by) {

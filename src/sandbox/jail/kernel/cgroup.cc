@@ -111,6 +111,17 @@ bool remove_tree(const fs::path& group) {
   return ::rmdir(group.c_str()) == 0 || errno == ENOENT;
 }
 
+std::vector<fs::path> groups_below(const fs::path& group) {
+  std::vector<fs::path> groups;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(group, error)) {
+    if (entry.is_directory(error)) groups.push_back(entry.path());
+  }
+  return groups;
+}
+
+bool is_populated(const fs::path& group) { return number_in(group / "cgroup.events", "populated") != 0; }
+
 }  // namespace
 
 Cgroups Cgroups::find_for_reading(const std::string& name) {
@@ -251,6 +262,23 @@ Result<bool> Cgroups::is_frozen(const std::string& id) const {
 
 Result<Fd> Cgroups::open_events(const std::string& id) const {
   return open_file(AT_FDCWD, freezer_.parent + "/" + id + "/cgroup.events", O_RDONLY);
+}
+
+Result<> Cgroups::kill_programs(const std::string& id) const {
+  if (unified_.empty())
+    return fail(ErrorCode::precondition_failed, "to end all programs of a sandbox, cgroup v2 is needed");
+  for (const fs::path& group : groups_below(unified_ + "/" + id)) {
+    // One that was made ahead must not be killed while it is empty: Linux then kills the first that is cloned
+    // into it from another, since their counts of kills differ (kill_seq).
+    if (!is_populated(group)) continue;
+    const Result<> killed = write(group / "cgroup.kill", "1");
+    if (!killed && ::access(group.c_str(), F_OK) == 0) return killed;
+  }
+  return {};
+}
+
+bool Cgroups::has_programs(const std::string& id) const {
+  return std::ranges::any_of(groups_below(unified_ + "/" + id), is_populated);
 }
 
 Result<> Cgroups::remove(const std::string& id) const {
