@@ -159,7 +159,8 @@ Result<> Cloud::open() {
               .told = [](const Error& error) { return surfaces::OpenAiStyle().error(error, ""); },
               .lines_at_once = static_cast<std::size_t>(config_.batch.lines_at_once)},
       .loop = loops_.next(),
-      .drain = config_.server.drain});
+      .drain = config_.server.drain,
+      .keep_ended = config_.batch.keep_ended});
   tasks_->connect(*runner_);
   schedules_->connect(*path_);
   triggers_->connect(*path_);

@@ -94,11 +94,15 @@ struct SandboxConfig {
 struct BatchConfig {
   ByteCount largest_file = mebibytes(512);
   std::int64_t lines_at_once = 16;
+  std::chrono::seconds keep_ended{0};
   static constexpr auto schema =
       fields(field("largest_file_bytes", &BatchConfig::largest_file, "A file at most, whoever uploads it.",
                    between(kibibytes(1), gibibytes(16))),
              field("lines_at_once", &BatchConfig::lines_at_once,
-                   "Lines of one batch that are asked at the same time.", between(1, 1024)));
+                   "Lines of one batch that are asked at the same time.", between(1, 1024)),
+             field("keep_ended_s", &BatchConfig::keep_ended,
+                   "How long batches that have ended are listed; their files stay. 0: for ever.",
+                   between(std::chrono::seconds(0), std::chrono::hours(24 * 3650))));
 };
 
 bool is_currency(std::string_view text);

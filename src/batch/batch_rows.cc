@@ -20,9 +20,11 @@ struct Notes {
   Metadata metadata;
   std::vector<Fault> errors;
   std::optional<State> ends_as;
+  std::optional<std::chrono::seconds> output_expires_after;
   static constexpr auto schema =
       fields(field("metadata", &Notes::metadata, ""), field("errors", &Notes::errors, ""),
-             field("ends_as", &Notes::ends_as, ""));
+             field("ends_as", &Notes::ends_as, ""),
+             field("output_expires_after_s", &Notes::output_expires_after, ""));
 };
 
 constexpr std::string_view kBatchColumns =
@@ -73,6 +75,7 @@ Result<StoredBatch> to_batch(const store::Row& row) {
   shown.metadata = std::move(notes.metadata);
   shown.errors = std::move(notes.errors);
   stored.ends_as = notes.ends_as;
+  stored.output_expires_after = notes.output_expires_after;
   shown.created = row.time(13);
   shown.started = time_or_none(row, 14);
   shown.finalizing = time_or_none(row, 15);
@@ -92,7 +95,8 @@ Result<std::vector<StoredBatch>> to_batches(const Rows& found) {
 }
 
 Bytes notes_of(const StoredBatch& batch) {
-  return Bytes{encode(Notes{batch.shown.metadata, batch.shown.errors, batch.ends_as})};
+  return Bytes{
+      encode(Notes{batch.shown.metadata, batch.shown.errors, batch.ends_as, batch.output_expires_after})};
 }
 
 std::unexpected<Error> no_batch(const std::string& id) {
@@ -119,7 +123,10 @@ std::vector<store::Migration> migrations() {
            "CREATE INDEX batches_closed ON batches (closed, place);"
            "CREATE TABLE batch_lines ("
            "  batch TEXT NOT NULL, line BIGINT NOT NULL, ok BIGINT NOT NULL, result BYTEA NOT NULL,"
-           "  PRIMARY KEY (batch, line));"}};
+           "  PRIMARY KEY (batch, line));"},
+          {"batch-2",
+           "ALTER TABLE batch_files ADD COLUMN expires BIGINT;"
+           "CREATE INDEX batch_files_expires ON batch_files (expires);"}};
 }
 
 Result<> forget_workspace(store::Transaction& transaction, const std::string& workspace) {
@@ -223,6 +230,22 @@ Result<> set_cancelling(store::Transaction& tx, const StoredBatch& batch) {
 Result<> close_batch(store::Transaction& tx, const std::string& id) {
   ACLOUD_CHECK(tx.execute("UPDATE batches SET closed = ended WHERE id = $1", {id}));
   return {};
+}
+
+Result<bool> has_to_prune(store::Reader& reader, Time now, Time ended) {
+  ACLOUD_TRY(const Rows files,
+             reader.query("SELECT 1 FROM batch_files WHERE expires <= $1 LIMIT 1", {store::to_value(now)}));
+  ACLOUD_TRY(const Rows batches,
+             reader.query("SELECT 1 FROM batches WHERE closed IS NOT NULL AND closed < $1 LIMIT 1",
+                          {store::to_value(ended)}));
+  return !files.empty() || !batches.empty();
+}
+
+Result<std::int64_t> remove_ended(store::Transaction& tx, Time ended, std::int64_t limit) {
+  return tx.execute(
+      "DELETE FROM batches WHERE id IN (SELECT id FROM batches WHERE closed IS NOT NULL AND closed < $1 "
+      "ORDER BY closed LIMIT $2)",
+      {store::to_value(ended), limit});
 }
 
 Result<> add_results(store::Transaction& tx, const std::string& batch,

@@ -17,6 +17,7 @@ struct StoredBatch {
   kernel::Caller owner;
   std::string place;             // of its input file: the server there runs it
   std::optional<State> ends_as;  // while it is finalizing
+  std::optional<std::chrono::seconds> output_expires_after;
 };
 
 // What came of a line.
@@ -52,6 +53,12 @@ Result<> update_batch(store::Transaction& tx, const StoredBatch& batch);
 Result<> set_cancelling(store::Transaction& tx, const StoredBatch& batch);
 // Nothing more is to be done for it.
 Result<> close_batch(store::Transaction& tx, const std::string& id);
+
+// Whether remove_expired_files() or remove_ended() would find any.
+Result<bool> has_to_prune(store::Reader& reader, Time now, Time ended);
+// Removes some that have ended before `ended`, and of which nothing is left to be done. Their files stay. How
+// many went.
+Result<std::int64_t> remove_ended(store::Transaction& tx, Time ended, std::int64_t limit);
 
 // Keeps what came of lines, and counts it. Errors: not_found: the batch is gone.
 Result<> add_results(store::Transaction& tx, const std::string& batch,

@@ -40,6 +40,7 @@ Task<Result<Batch>> BatchService::create(Context& context, CreateBatch request) 
   made.shown.endpoint = request.endpoint;
   made.shown.input_file = std::move(request.input_file);
   made.shown.metadata = std::move(request.metadata);
+  made.output_expires_after = request.output_expires_after;
   made.shown.created = now;
   made.shown.expires = now + kWindow;
   auto batch = co_await context.commit([made](store::Transaction& tx) mutable -> Result<Batch> {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/schema.h"
+#include "batch/file_types.h"
 #include "kernel/page.h"
 
 namespace acloud::batch {
@@ -45,6 +46,7 @@ struct CreateBatch {
   std::string input_file;
   Endpoint endpoint = Endpoint::chat_completions;
   Window completion_window = Window::day;
+  std::optional<std::chrono::seconds> output_expires_after;
   Metadata metadata;
   static constexpr auto schema = fields(
       field(
@@ -54,6 +56,9 @@ struct CreateBatch {
           required, length(1, 64)),
       field("endpoint", &CreateBatch::endpoint, "What all its lines are asked of.", required),
       field("completion_window", &CreateBatch::completion_window, "By when it ends."),
+      field("output_expires_after_s", &CreateBatch::output_expires_after,
+            "The files that it writes are deleted so long after. Absent: they stay until they are deleted.",
+            between(kKeptLeast, kKeptMost)),
       field("metadata", &CreateBatch::metadata,
             "Notes of yours: 16 at most, names of 64 and values of 512 bytes at most."));
 };

@@ -5,14 +5,15 @@ namespace {
 
 using store::Rows;
 
-constexpr std::string_view kFileColumns = "id, filename, purpose, size, created";
+constexpr std::string_view kFileColumns = "id, filename, purpose, size, created, expires";
 
 File to_file(const store::Row& row) {
   return {.id = row.text(0),
           .filename = row.text(1),
           .purpose = row.text(2),
           .size = row.integer(3),
-          .created = row.time(4)};
+          .created = row.time(4),
+          .expires = row.is_null(5) ? std::nullopt : std::optional(row.time(5))};
 }
 
 std::unexpected<Error> no_file(const std::string& id) {
@@ -33,7 +34,7 @@ Result<StoredFile> find_file(store::Reader& reader, const std::string& workspace
                    {workspace, id}));
   if (found.empty()) return no_file(id);
   const store::Row& row = found.front();
-  return StoredFile{to_file(row), workspace, row.text(5), row.text(6)};
+  return StoredFile{to_file(row), workspace, row.text(6), row.text(7)};
 }
 
 Result<std::vector<File>> list_files(store::Reader& reader, const std::string& workspace,
@@ -64,12 +65,19 @@ Result<std::int64_t> count_files(store::Reader& reader, const std::string& works
 
 Result<> add_file(store::Transaction& tx, const StoredFile& file) {
   const File& shown = file.shown;
-  ACLOUD_CHECK(
-      tx.execute("INSERT INTO batch_files (workspace, id, filename, purpose, size, created, place, blob) "
-                 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                 {file.workspace, shown.id, shown.filename, shown.purpose, shown.size,
-                  store::to_value(shown.created), file.place, file.blob}));
+  ACLOUD_CHECK(tx.execute(
+      "INSERT INTO batch_files (workspace, id, filename, purpose, size, created, place, blob, "
+      "expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+      {file.workspace, shown.id, shown.filename, shown.purpose, shown.size, store::to_value(shown.created),
+       file.place, file.blob, shown.expires ? store::to_value(*shown.expires) : store::Value()}));
   return {};
+}
+
+Result<std::int64_t> remove_expired_files(store::Transaction& tx, Time now, std::int64_t limit) {
+  return tx.execute(
+      "DELETE FROM batch_files WHERE id IN (SELECT id FROM batch_files WHERE expires <= $1 AND id NOT IN "
+      "(SELECT input_file FROM batches WHERE closed IS NULL) ORDER BY expires LIMIT $2)",
+      {store::to_value(now), limit});
 }
 
 Result<> remove_file(store::Transaction& tx, const std::string& workspace, const std::string& id) {

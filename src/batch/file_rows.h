@@ -29,6 +29,8 @@ Result<std::vector<File>> list_files(store::Reader& reader, const std::string& w
                                      const ListFiles& request, const std::string& after);
 Result<std::int64_t> count_files(store::Reader& reader, const std::string& workspace);
 Result<> add_file(store::Transaction& tx, const StoredFile& file);
+// Removes some that have expired, but for those that an open batch reads. How many went.
+Result<std::int64_t> remove_expired_files(store::Transaction& tx, Time now, std::int64_t limit);
 Result<> remove_file(store::Transaction& tx, const std::string& workspace, const std::string& id);
 Result<bool> is_named(store::Reader& reader, const std::string& blob);
 

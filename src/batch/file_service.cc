@@ -15,6 +15,10 @@ Result<> check_count(store::Reader& reader, const std::string& workspace) {
               FileService::kFilesMost);
 }
 
+std::optional<Time> after(Time now, const std::optional<std::chrono::seconds>& kept) {
+  return kept ? std::optional(now + *kept) : std::nullopt;
+}
+
 }  // namespace
 
 bool is_filename(std::string_view text) {
@@ -45,7 +49,8 @@ Task<Result<File>> FileService::upload(Context& context, UploadFile request) {
                                   .filename = std::move(request.filename),
                                   .purpose = std::move(request.purpose),
                                   .size = static_cast<std::int64_t>(blob.size),
-                                  .created = now},
+                                  .created = now,
+                                  .expires = after(now, request.expires_after)},
                         .workspace = workspace,
                         .place = parts_.place,
                         .blob = blob.digest};

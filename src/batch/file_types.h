@@ -21,9 +21,14 @@ constexpr auto enum_names(Order) {
   return std::array<std::pair<Order, std::string_view>, 2>{{{Order::asc, "asc"}, {Order::desc, "desc"}}};
 }
 
+// How long a file may be asked to be kept.
+inline constexpr std::chrono::seconds kKeptLeast = std::chrono::hours(1);
+inline constexpr std::chrono::seconds kKeptMost = std::chrono::days(30);
+
 struct UploadFile {
   std::string filename;
   std::string purpose;
+  std::optional<std::chrono::seconds> expires_after;
   std::optional<std::string> content;
   static constexpr auto schema =
       fields(field("filename", &UploadFile::filename, "What it is called.", required,
@@ -31,6 +36,9 @@ struct UploadFile {
              field("purpose", &UploadFile::purpose,
                    "What it is for: \"batch\" for the lines of a batch, else a word of yours.", required,
                    form(is_purpose, kPurposeRule)),
+             field("expires_after_s", &UploadFile::expires_after,
+                   "It is deleted so long after it came. Absent: it stays until it is deleted.",
+                   between(kKeptLeast, kKeptMost)),
              field("content", &UploadFile::content, "Its text. Or send it as the raw request body."));
 };
 
@@ -40,10 +48,12 @@ struct File {
   std::string purpose;
   std::int64_t size = 0;
   Time created{};
+  std::optional<Time> expires;
   static constexpr auto schema =
       fields(field("id", &File::id, "Its identifier."), field("filename", &File::filename, "Its name."),
              field("purpose", &File::purpose, "What it is for; \"batch_output\": a batch wrote it."),
-             field("size", &File::size, "Bytes."), field("created", &File::created, "When it came."));
+             field("size", &File::size, "Bytes."), field("created", &File::created, "When it came."),
+             field("expires", &File::expires, "When it is deleted; absent: when somebody does."));
 };
 
 struct FileId {

@@ -108,6 +108,62 @@ TEST_P(BatchRowsTest, ABlobIsNamedAsLongAsAnyFileNamesIt) {
   EXPECT_EQ(remove(two).error().code(), ErrorCode::not_found);
 }
 
+TEST_P(BatchRowsTest, WhatHasExpiredGoesButForWhatABatchReads) {
+  const Time now = clock_.now();
+  const auto add = [&](const std::string& id, std::optional<Time> expires) {
+    const StoredFile file{
+        .shown = {.id = id, .filename = "f", .purpose = "batch", .created = now, .expires = expires},
+        .workspace = "w",
+        .place = "here",
+        .blob = id};
+    ASSERT_TRUE(write([file](store::Transaction& tx) { return rows::add_file(tx, file); }));
+  };
+  const auto prune = [this](Time at) {
+    return *write([at](store::Transaction& tx) { return rows::remove_expired_files(tx, at, 10); });
+  };
+  const auto due = [this](Time at) {
+    return *read([at](store::Reader& reader) { return rows::has_to_prune(reader, at, Time{}); });
+  };
+  add("file_1", now + std::chrono::hours(1));  // which add_batch() reads
+  add("file_2", now + std::chrono::hours(1));
+  add("file_3", now + std::chrono::hours(2));
+  add("file_4", std::nullopt);
+  EXPECT_EQ(read([](store::Reader& reader) { return rows::find_file(reader, "w", "file_3"); })->shown.expires,
+            now + std::chrono::hours(2));
+  StoredBatch batch = add_batch("w");
+  EXPECT_FALSE(due(now));
+  EXPECT_TRUE(due(now + std::chrono::hours(1)));
+  EXPECT_EQ(prune(now), 0);
+  EXPECT_EQ(prune(now + std::chrono::hours(1)), 1);
+  EXPECT_EQ(files({.order = Order::asc}), (std::vector<std::string>{"file_1", "file_3", "file_4"}));
+  batch.shown.state = State::completed;
+  batch.shown.ended = now;
+  ASSERT_TRUE(update(batch));
+  close(batch);
+  EXPECT_EQ(prune(now + std::chrono::hours(9)), 2);
+  EXPECT_EQ(files({}), std::vector<std::string>{"file_4"});
+}
+
+TEST_P(BatchRowsTest, BatchesThatEndedLongAgoAreForgotten) {
+  StoredBatch ended = add_batch("w");
+  const StoredBatch open = add_batch("w");
+  ended.shown.state = State::completed;
+  ended.shown.ended = clock_.now();
+  ASSERT_TRUE(update(ended));
+  const auto prune = [this](Time at) {
+    return *write([at](store::Transaction& tx) { return rows::remove_ended(tx, at, 10); });
+  };
+  EXPECT_EQ(prune(clock_.now() + std::chrono::hours(1)), 0) << "there is still something to be done for it";
+  close(ended);
+  EXPECT_EQ(prune(*ended.shown.ended), 0);
+  EXPECT_EQ(prune(*ended.shown.ended + std::chrono::seconds(1)), 1);
+  EXPECT_EQ(read([&](store::Reader& reader) { return rows::find_batch(reader, "w", ended.shown.id); })
+                .error()
+                .code(),
+            ErrorCode::not_found);
+  EXPECT_EQ(find(open).shown.id, open.shown.id);
+}
+
 TEST_P(BatchRowsTest, ABatchIsReadAsItWasWritten) {
   StoredBatch batch = add_batch("w");
   batch.shown.state = State::finalizing;
@@ -115,8 +171,10 @@ TEST_P(BatchRowsTest, ABatchIsReadAsItWasWritten) {
   batch.shown.counts.total = 7;
   batch.shown.errors = {{"code", "what", 3}, {"code", "all", std::nullopt}};
   batch.ends_as = State::expired;
+  batch.output_expires_after = std::chrono::hours(2);
   ASSERT_TRUE(update(batch));
   const StoredBatch found = find(batch);
+  EXPECT_EQ(found.output_expires_after, std::chrono::hours(2));
   EXPECT_EQ(encode(found.shown), encode(batch.shown));
   EXPECT_EQ(found.ends_as, State::expired);
   EXPECT_EQ(found.owner.key, "key_1");

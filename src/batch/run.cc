@@ -145,11 +145,13 @@ Task<Result<std::optional<StoredFile>>> Run::write_file(bool ok) {
   net::Body body(std::make_unique<ResultStream>(parts_.database, batch.id, ok));
   ACLOUD_CO_TRY(const store::BlobInfo blob, co_await parts_.blobs.put(body, UINT64_MAX));
   const Time now = parts_.clock.now();
+  const auto& kept = batch_.output_expires_after;
   co_return StoredFile{.shown = {.id = rows::new_id("file", now, parts_.random.hex(6)),
                                  .filename = fmt::format("{}_{}.jsonl", batch.id, ok ? "output" : "error"),
                                  .purpose = std::string(kOutputPurpose),
                                  .size = static_cast<std::int64_t>(blob.size),
-                                 .created = now},
+                                 .created = now,
+                                 .expires = kept ? std::optional(now + *kept) : std::nullopt},
                        .workspace = batch_.owner.workspace,
                        .place = parts_.place,
                        .blob = blob.digest};

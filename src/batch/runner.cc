@@ -8,6 +8,7 @@ namespace {
 constexpr std::int64_t kOfEach = 2;     // batches of one workspace at once
 constexpr std::int64_t kRunsMost = 64;  // batches at once
 constexpr std::chrono::seconds kTakeEvery{5};
+constexpr std::int64_t kPrunedAtOnce = 100;
 // After a batch's last moment its server may still wait for lines under way and write its files.
 constexpr std::chrono::hours kAbandoned{2};
 
@@ -40,6 +41,8 @@ Task<> Runner::work() {
   while (!stopping_) {
     if (const auto taken = co_await take(); !taken)
       log::error("batches could not be taken up", {{"error", taken.error().message()}});
+    if (const auto pruned = co_await prune(); !pruned)
+      log::error("files and batches could not be pruned", {{"error", pruned.error().message()}});
     (void)co_await async::with_deadline(async::Deadline::after(kTakeEvery), "a batch", bell_.receive());
   }
 }
@@ -58,6 +61,22 @@ Task<Result<>> Runner::take() {
     scope_->spawn(go_on(std::move(batch), *at->second));
   }
   co_return Result<>();
+}
+
+// A few at a time: there is always a next one.
+Task<Result<>> Runner::prune() {
+  const Time now = parts_.run.clock.now();
+  const Time ended = parts_.keep_ended.count() > 0 ? now - parts_.keep_ended : Time{};
+  store::Database& database = parts_.run.database;
+  ACLOUD_CO_TRY(const bool any, co_await database.read([now, ended](store::Reader& reader) {
+    return rows::has_to_prune(reader, now, ended);
+  }));
+  if (!any) co_return Result<>();
+  co_return co_await database.write_durably([now, ended](store::Transaction& tx) -> Result<> {
+    ACLOUD_CHECK(rows::remove_expired_files(tx, now, kPrunedAtOnce));
+    ACLOUD_CHECK(rows::remove_ended(tx, ended, kPrunedAtOnce));
+    return {};
+  });
 }
 
 Task<> Runner::go_on(StoredBatch batch, Run& run) {

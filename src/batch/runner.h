@@ -10,8 +10,9 @@ class Runner {
  public:
   struct Parts {
     RunParts run;
-    async::EventLoop& loop;      // on which models can be called
-    std::chrono::seconds drain;  // how long lines under way may go on at the end
+    async::EventLoop& loop;              // on which models can be called
+    std::chrono::seconds drain;          // how long lines under way may go on at the end
+    std::chrono::seconds keep_ended{0};  // batches that have ended are forgotten so long after; 0: never
   };
   explicit Runner(Parts parts) : parts_(std::move(parts)) {}
   ~Runner();  // REQUIRES: stopped, or never started
@@ -28,6 +29,7 @@ class Runner {
   Task<> end();
   Task<> work();
   Task<Result<>> take();
+  Task<Result<>> prune();
   Task<> go_on(StoredBatch batch, Run& run);
 
   Parts parts_;

@@ -29,7 +29,9 @@ async function lines_of(id) {
 await run({
   async files() {
     const content = "é".repeat(1_500_000); // more than is kept in memory
-    const file = await client.files.create({ file: await toFile(Buffer.from(content), "ä \"b\".txt"), purpose: "user_data" });
+    const file = await client.files.create({ file: await toFile(Buffer.from(content), "ä \"b\".txt"), purpose: "user_data",
+      expires_after: { anchor: "created_at", seconds: 3600 } });
+    assert.equal(file.expires_at, file.created_at + 3600);
     assert.equal(file.object, "file");
     assert.equal(file.bytes, 3_000_000);
     assert.equal(file.purpose, "user_data");

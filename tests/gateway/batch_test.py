@@ -314,6 +314,45 @@ class Batches(unittest.TestCase):
         self.assertEqual(ended["counts"], {"total": 2, "completed": 1, "failed": 1})
         self.assertEqual(self.lines_of(ended["error_file"])[0]["response"]["status_code"], 403)
 
+    def test_files_go_when_they_expire_and_ended_batches_when_they_are_old(self):
+        body = form(chat("a")).replace("--b0undary--", "".join(
+            f'--b0undary\r\nContent-Disposition: form-data; name="expires_after[{name}]"\r\n\r\n{value}\r\n'
+            for name, value in (("anchor", "created_at"), ("seconds", "3600"))) + "--b0undary--")
+        kind = {"Content-Type": "multipart/form-data; boundary=b0undary"}
+        made = self.server.request("POST", "/v1/files", body, kind).json
+        self.assertEqual(made["expires_at"], made["created_at"] + 3600)
+        for seconds in ("59", "soon", "99999999"):
+            refused = self.server.request("POST", "/v1/files", body.replace("3600", seconds), kind)
+            self.assertEqual(refused.status, 400, refused.body)
+        asked = {"input_file_id": made["id"], "endpoint": "/v1/chat/completions", "completion_window": "24h",
+                 "output_expires_after": {"anchor": "created_at", "seconds": 7200}}
+        json_kind = {"Content-Type": "application/json"}
+        refused = self.server.request("POST", "/v1/batches", json.dumps({**asked, "output_expires_after": {"seconds": 9}}), json_kind)
+        self.assertEqual(refused.status, 400)
+        batch = self.server.request("POST", "/v1/batches", json.dumps(asked), json_kind).json["id"]
+        ended = self.end(batch)
+        output = self.server.request("GET", f"/v1/files/{ended['output_file']}").json
+        self.assertEqual(output["expires_at"], output["created_at"] + 7200)
+        with self.database() as database:  # an hour passes
+            database.execute("UPDATE batch_files SET expires = 1 WHERE id = ?", (made["id"],))
+        self.until_gone(f"/v1/files/{made['id']}")
+        self.assertEqual(self.server.request("GET", f"/v1/files/{output['id']}/content").status, 200)
+        path = os.path.join(self.server.data, "acloud.toml")
+        with open(path, encoding="utf-8") as file:
+            config = file.read().replace("lines_at_once = 4\n", "lines_at_once = 4\nkeep_ended_s = 1\n")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(config)
+        self.server.restart()
+        self.until_gone(f"/v1/batches/{batch}")
+        self.assertEqual(self.server.request("GET", f"/v1/files/{output['id']}").status, 200)
+
+    def until_gone(self, path):
+        for _ in range(600):
+            if self.server.request("GET", path).status == 404:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{path} is still there")
+
     def test_what_is_not_asked_in_time_expires(self):
         self.upstream.faults_of_text = {f"line {i}": (429, {"retry-after": "1"}, {}) for i in range(2, 6)}
         batch = self.create([chat(f"{i}", f"line {i}") for i in range(6)])

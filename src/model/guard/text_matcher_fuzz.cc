@@ -12,6 +12,8 @@ using namespace acloud::model::guard;
 
 namespace {
 
+constexpr std::size_t kPattern = 60;
+
 std::string masked(const std::vector<const Detector*>& detectors, std::string_view text, std::size_t piece) {
   TextMatcher matcher(detectors);
   std::string out;
@@ -51,11 +53,11 @@ const std::vector<Detector>& known() {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view input = fuzz::text(data, size);
   if (!is_utf8(input)) return 0;
-  const std::string_view pattern = input.substr(0, input.find('\n')).substr(0, 60);
-  const std::string_view text = input.substr(std::min(pattern.size(), input.size()));
+  const std::string_view pattern = input.substr(0, input.find('\n'));
+  const std::string_view text = input.substr(pattern.size());
   std::vector<const Detector*> detectors;
   for (const Detector& each : known()) detectors.push_back(&each);
-  const auto own = Detector::make("own", pattern);
+  const auto own = Detector::make("own", pattern.size() <= kPattern ? pattern : std::string_view());
   if (own) detectors.push_back(&*own);
   const std::string whole = masked(detectors, text, text.size() + 1);
   for (const std::size_t piece : {1, 3, 7}) {

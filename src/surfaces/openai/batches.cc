@@ -52,6 +52,13 @@ Json batch_entry(const Json& batch) {
 
 // The dialect's names as the catalog's; what else is there goes as it is, to be refused by its name.
 Json catalog_arguments(Json body) {
+  constexpr const char* kKept = "output_expires_after";
+  if (const auto kept = body.find(kKept); kept != body.end() && kept->is_object() &&
+                                          kept->value("anchor", Json()) == "created_at" &&
+                                          kept->size() == 2 && kept->contains("seconds")) {
+    body["output_expires_after_s"] = (*kept)["seconds"];
+    body.erase(kKept);
+  }
   if (const auto input = body.find("input_file_id"); input != body.end()) {
     body["input_file"] = std::move(*input);
     body.erase("input_file_id");

@@ -1,5 +1,7 @@
 #include "surfaces/openai/files.h"
 
+#include <charconv>
+
 #include "base/encoding.h"
 #include "surfaces/openai/multipart.h"
 #include "surfaces/openai/resource.h"
@@ -16,6 +18,7 @@ Json file_entry(const Json& item) {
           {"object", "file"},
           {"bytes", item["size"]},
           {"created_at", seconds_at(item, "created")},
+          {"expires_at", seconds_at(item, "expires")},
           {"filename", item["filename"]},
           {"purpose", item["purpose"]},
           {"status", "processed"}};
@@ -48,9 +51,25 @@ class PartStream final : public net::Stream {
 
 struct UploadForm {
   std::optional<std::string> purpose;
+  std::optional<std::int64_t> expires_after;  // seconds
   std::string filename;
   std::optional<net::ReplayBody> file;
 };
+
+// expires_after as clients write objects into forms: [anchor] and [seconds].
+Result<> take_expiry(std::string_view name, const std::string& text, UploadForm& upload) {
+  if (name == "expires_after[anchor]") {
+    if (text == "created_at") return {};
+    return fail(ErrorCode::invalid_argument, "expires_after[anchor]: must be created_at");
+  }
+  std::int64_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (name != "expires_after[seconds]" || error != std::errc() || end != text.data() + text.size())
+    return fail(ErrorCode::invalid_argument,
+                "expires_after: must be expires_after[anchor] and expires_after[seconds], a whole number");
+  upload.expires_after = seconds;
+  return {};
+}
 
 Task<Result<>> take_part(DialectCalls& calls, MultipartCutter& cutter, net::Body& form, std::uint64_t largest,
                          UploadForm& upload) {
@@ -62,6 +81,10 @@ Task<Result<>> take_part(DialectCalls& calls, MultipartCutter& cutter, net::Body
     upload.filename = filename;
     ACLOUD_CO_TRY(upload.file, co_await calls.keep(part, largest));
     co_return Result<>();
+  }
+  if (name.starts_with("expires_after")) {
+    ACLOUD_CO_TRY(const std::string text, co_await part.read_all(kFormFieldMost));
+    co_return take_expiry(name, text, upload);
   }
   if (name != "purpose")
     co_return fail(ErrorCode::invalid_argument, "{}: there is no such field here",
@@ -136,6 +159,7 @@ Task<Result<net::Response>> OpenAiFiles::upload(net::Request& request, const std
   net::Body body = form.file->edited({});
   DialectCalls::Made made{.request_id = request_id, .operation = "batch.upload_file"};
   made.arguments = {{"filename", form.filename}, {"purpose", *form.purpose}};
+  if (form.expires_after) made.arguments["expires_after_s"] = *form.expires_after;
   made.body = &body;
   made.idempotency_key = request.headers.value("idempotency-key");
   made.trace = telemetry::trace_of(request.headers);
