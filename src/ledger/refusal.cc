@@ -14,24 +14,23 @@ std::string text_of(const Scope& scope) {
 std::unexpected<Error> over_budget(const Budget& budget, Money taken, Money needed, Time now) {
   const std::string_view period = schema::Codec<Period>::name(budget.period);
   const Money remaining = std::max(budget.limit - taken, Money());
-  Error error(
-      ErrorCode::budget_exceeded,
-      fmt::format("the call may cost {}, and of the budget of {} for {} ({} a {}) {} is left; ask for a "
-                  "shorter reply, or raise it with budget.set",
-                  needed.text(), budget.limit.text(), text_of(budget.scope), budget.id, period,
-                  remaining.text()));
-  // They change it in place: to assign it to itself would empty it.
-  (void)std::move(error)
-      .with_detail("kind", "budget")
-      .with_detail("budget", budget.id)
-      .with_detail("scope", Json{{schema::Codec<ScopeKind>::name(budget.scope.kind), budget.scope.id}})
-      .with_detail("period", period)
-      .with_detail("limit", budget.limit.text())
-      .with_detail("remaining", remaining.text())
-      .with_detail("needed", needed.text());
-  if (const auto end = period_end(budget.period, now))
-    (void)std::move(error).with_detail("reset_s", seconds_of(*end - now));
-  return std::unexpected(std::move(error));
+  Error error =
+      Error(
+          ErrorCode::budget_exceeded,
+          fmt::format("the call may cost {}, and of the budget of {} for {} ({} a {}) {} is left; ask for a "
+                      "shorter reply, or raise it with budget.set",
+                      needed.text(), budget.limit.text(), text_of(budget.scope), budget.id, period,
+                      remaining.text()))
+          .with_detail("kind", "budget")
+          .with_detail("budget", budget.id)
+          .with_detail("scope", Json{{schema::Codec<ScopeKind>::name(budget.scope.kind), budget.scope.id}})
+          .with_detail("period", period)
+          .with_detail("limit", budget.limit.text())
+          .with_detail("remaining", remaining.text())
+          .with_detail("needed", needed.text());
+  const auto end = period_end(budget.period, now);
+  if (!end) return std::unexpected(std::move(error));
+  return std::unexpected(std::move(error).with_detail("reset_s", seconds_of(*end - now)));
 }
 
 namespace {
@@ -44,8 +43,8 @@ std::unexpected<Error> limited(std::string message, std::string_view kind, std::
                     .with_detail("limit", level.limit)
                     .with_detail("remaining", level.remaining)
                     .with_detail("reset_s", seconds_of(level.reset));
-  if (kind != of) (void)std::move(error).with_detail("of", of);
-  return std::unexpected(std::move(error));
+  if (kind == of) return std::unexpected(std::move(error));
+  return std::unexpected(std::move(error).with_detail("of", of));
 }
 
 }  // namespace

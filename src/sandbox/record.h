@@ -27,10 +27,10 @@ struct Record {
   bool host_usr = true;
   Egress egress;
   Kept keeps_idle = Kept::memory;  // when it is paused for being idle
-  std::string once;     // the name of the call that made it (kernel::Context::once); "" for none
-  std::string task;     // whose resource it is, as the task itself has said; "" for none
-  bool paused = false;  // or about to be: written before it is frozen, and after it was thawed
-  Kept kept = Kept::memory;  // of a paused one; else memory
+  std::string once;                // the name of the call that made it (kernel::Context::once); "" for none
+  std::string task;                // whose resource it is, as the task itself has said; "" for none
+  bool paused = false;             // or about to be: written before it is frozen, and after it was thawed
+  Kept kept = Kept::memory;        // of a paused one; else memory
   static constexpr auto schema =
       fields(field("id", &Record::id, "", required), field("workspace", &Record::workspace, "", required),
              field("image", &Record::image, "", required), field("created", &Record::created, "", required),

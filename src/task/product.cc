@@ -138,7 +138,8 @@ void declare(kernel::Catalog& catalog, TaskService& service) {
       .summary("Ask for the time, once: a repeat of the call is told the same.")
       .keywords("clock date today hour current timestamp when")
       .description(
-          "Like any call of a task it is a step of its journal, and with an idempotency key its reply is kept, "
+          "Like any call of a task it is a step of its journal, and with an idempotency key its reply is "
+          "kept, "
           "so whoever goes by it takes the same way again after a crash.")
       .effect(Effect::write)
       .example("Now", "{}")

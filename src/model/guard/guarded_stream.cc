@@ -189,6 +189,7 @@ class Guarded final : public StreamPipe {
 
   static std::vector<const Detector*> detectors(const std::vector<const Rule*>& rules) {
     std::vector<const Detector*> all;
+    all.reserve(rules.size());
     for (const Rule* rule : rules) all.push_back(rule->detector.get());
     return all;
   }

@@ -100,8 +100,8 @@ class Jail {
   // Errors: precondition_failed (no cgroup freezer here); deadline_exceeded (frozen in part: thaw it).
   Task<Result<>> freeze(async::Deadline by);
   Task<Result<>> thaw(async::Deadline by);
-  // Kills all programs, with all that they started, and returns when they are dead; of those of exec(), wait()
-  // tells as ever. May be done to a frozen jail. Errors: precondition_failed (no cgroup v2 here);
+  // Kills all programs, with all that they started, and returns when they are dead; of those of exec(),
+  // wait() tells as ever. May be done to a frozen jail. Errors: precondition_failed (no cgroup v2 here);
   // deadline_exceeded.
   Task<Result<>> end_programs(async::Deadline by);
   // All limits but those of the disk and of open files, which stay as they were.

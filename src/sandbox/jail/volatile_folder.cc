@@ -21,20 +21,20 @@ std::string link_at(const std::string& path) {
 }
 
 bool is_tmpfs(const char* folder) {
-  struct statfs found {};
+  struct statfs found{};
   return ::statfs(folder, &found) == 0 && found.f_type == TMPFS_MAGIC;
 }
 
 // /dev/shm is everybody's: what lies there under our name may be somebody else's.
 bool is_private(const std::string& folder) {
-  struct stat found {};
+  struct stat found{};
   return ::lstat(folder.c_str(), &found) == 0 && S_ISDIR(found.st_mode) && found.st_uid == ::geteuid() &&
          (found.st_mode & 077) == 0;
 }
 
 // The same for this folder as long as the machine runs, and no other's: paths alone are alike in containers.
 std::optional<std::string> make_on_tmpfs(const std::string& path) {
-  struct stat parent {};
+  struct stat parent{};
   if (::geteuid() != 0 || ::stat(std::filesystem::path(path).parent_path().c_str(), &parent) != 0)
     return std::nullopt;
   const std::string name = short_name(fmt::format("{} {} {}", path, parent.st_dev, parent.st_ino));
@@ -49,7 +49,7 @@ std::optional<std::string> make_on_tmpfs(const std::string& path) {
 }  // namespace
 
 Result<> make_volatile_folder(const std::string& path) {
-  struct stat found {};
+  struct stat found{};
   const bool plain = ::lstat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
   if (plain && (::geteuid() != 0 || ::rmdir(path.c_str()) != 0)) return {};
   const std::optional<std::string> folder = make_on_tmpfs(path);

@@ -2,9 +2,9 @@
 //
 // These are made and removed with every sandbox, which a journaling file system is slow at: ext4 gives the
 // number of a file that was removed to nobody for a minute, and who makes one looks at all of those first, a
-// millisecond for each file after some thousand sandboxes. So root has them on a tmpfs (/run or /dev/shm), in a
-// folder of their own that only he may enter, and at `path` lies a symbolic link to it. Without root, without a
-// tmpfs, and where a plain folder has something in it, `path` is a plain folder.
+// millisecond for each file after some thousand sandboxes. So root has them on a tmpfs (/run or /dev/shm), in
+// a folder of their own that only he may enter, and at `path` lies a symbolic link to it. Without root,
+// without a tmpfs, and where a plain folder has something in it, `path` is a plain folder.
 #pragma once
 
 #include <string>

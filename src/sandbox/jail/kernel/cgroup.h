@@ -45,8 +45,8 @@ class Cgroups {
   Result<bool> is_frozen(const std::string& id) const;
   Result<Fd> open_events(const std::string& id) const;
 
-  // In v2: kills what is in the groups below the jail's own, which are its programs', frozen or not; and whether
-  // anything lives there. Errors: precondition_failed (there is no v2); unavailable.
+  // In v2: kills what is in the groups below the jail's own, which are its programs', frozen or not; and
+  // whether anything lives there. Errors: precondition_failed (there is no v2); unavailable.
   Result<> kill_programs(const std::string& id) const;
   bool has_programs(const std::string& id) const;
   // Kills what may be in the groups, and removes them. Errors: unavailable (something is still dying).

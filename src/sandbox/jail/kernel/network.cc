@@ -37,8 +37,6 @@ Result<Fd> make_network_namespace() {
   return result;
 }
 
-Result<> open_low_ports(int proc) {
-  return write_file(proc, "sys/net/ipv4/ip_unprivileged_port_start", "0");
-}
+Result<> open_low_ports(int proc) { return write_file(proc, "sys/net/ipv4/ip_unprivileged_port_start", "0"); }
 
 }  // namespace acloud::sandbox::jail

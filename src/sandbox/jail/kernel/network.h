@@ -12,8 +12,8 @@ namespace acloud::sandbox::jail {
 Result<Fd> make_network_namespace();
 
 // Lets programs and init bind ports below 1024 in the namespace that the caller is in, which is not the inner
-// user namespace's, so that no capability helps. `proc` is open on a /proc, best the jail's own: in one that all
-// share, the kernel looks at the entries of every network there is.
+// user namespace's, so that no capability helps. `proc` is open on a /proc, best the jail's own: in one that
+// all share, the kernel looks at the entries of every network there is.
 Result<> open_low_ports(int proc);
 
 }  // namespace acloud::sandbox::jail

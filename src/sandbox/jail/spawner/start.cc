@@ -21,9 +21,9 @@
 #include "sandbox/jail/kernel/syscalls.h"
 #include "sandbox/jail/oci/container.h"
 #include "sandbox/jail/record.h"
-#include "sandbox/jail/volatile_folder.h"
 #include "sandbox/jail/spawner/parts.h"
 #include "sandbox/jail/spawner/spawner.h"
+#include "sandbox/jail/volatile_folder.h"
 
 namespace acloud::sandbox::jail {
 namespace {
