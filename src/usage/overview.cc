@@ -42,6 +42,7 @@ void add(ModelSales& to, const UsageItem& item) {
 
 std::vector<ModelSales> sorted(const std::map<std::string, ModelSales>& models) {
   std::vector<ModelSales> all;
+  all.reserve(models.size());
   for (const auto& [name, model] : models) all.push_back(model);
   std::ranges::sort(all, [](const ModelSales& a, const ModelSales& b) {
     return a.revenue != b.revenue ? a.revenue > b.revenue : a.model < b.model;
