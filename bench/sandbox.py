@@ -31,8 +31,8 @@ ROUNDS = 200
 CRUN_ROUNDS = 20
 BURST = 300
 IDLE = 1000
-DESCRIPTORS = 4  # of the server for a sandbox
-SPARE = 1000  # for all else that it has open
+DESCRIPTORS = 5  # of the server for a sandbox, at most
+SPARE = 2000  # for all else that it has open
 BUBBLEWRAP = ["bwrap", "--unshare-all", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib",
               "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "/bin/true"]
 
