@@ -8,7 +8,6 @@ import subprocess
 import time
 import unittest
 
-from gateway import reload_test
 from gateway.basic_test import MESSAGES, events
 from gateway.clients_test import CLIENTS, node_version
 from support.server import Server
@@ -264,18 +263,19 @@ class Guardrails(unittest.TestCase):
 
 
 class ReloadedGuardrails(unittest.TestCase):
-    setUp = reload_test.Reload.setUp
-    reload = reload_test.Reload.reload
+    def setUp(self):
+        self.upstream = self.enterContext(Upstream())
+        self.server = self.enterContext(Server(config=self.upstream.config(), environment={"MOCK_KEY": "k"}))
 
     def test_guardrails_change_and_faults_change_nothing(self):
         self.upstream.words = ["fine"]
         ask = {"model": "gpt", "messages": [{"role": "user", "content": CARD}]}
         self.assertEqual(self.server.call("model.chat", ask).status, 200)
         rule = '[[guardrail]]\nname = "cards"\ndetect = [ { kind = "payment_card", action = "block" } ]\n'
-        self.reload(self.upstream.config() + rule, "configuration reloaded")
+        self.server.reload(self.upstream.config() + rule, "configuration reloaded")
         self.assertEqual(self.server.call("model.chat", ask).code, "permission_denied")
         wrong = '[[guardrail]]\nname = "x"\ndetect = [\n  { name = "p", pattern = "a+", action = "flag" } ]\n'
-        self.reload(self.upstream.config() + wrong, "was not reloaded")
+        self.server.reload(self.upstream.config() + wrong, "was not reloaded")
         line = len((self.upstream.config() + wrong).splitlines())
         told = [line for line in self.server.log if "was not reloaded" in line][-1]
         self.assertIn(f"acloud.toml:{line}: guardrail[0].detect[0]: pattern: at character 2", told)

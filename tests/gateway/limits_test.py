@@ -3,7 +3,6 @@
 import json
 import unittest
 
-from gateway import reload_test
 from support.server import Server
 from support.upstream import Upstream
 
@@ -18,8 +17,6 @@ def config(upstream, limits):
 
 
 class Limits(unittest.TestCase):
-    reload = reload_test.Reload.reload
-
     def setUp(self):
         self.upstream = self.enterContext(Upstream())
         self.server = self.enterContext(Server(config=config(self.upstream, LIMITS), environment={"MOCK_KEY": "k"},
@@ -54,11 +51,11 @@ class Limits(unittest.TestCase):
 
     def test_limits_change_while_it_runs(self):
         self.assertEqual([self.ask("gpt").status for _ in range(4)], [200, 200, 200, 429])
-        self.reload(config(self.upstream, {"gpt": "{ rpm = 4 }"}), "configuration reloaded")
+        self.server.reload(config(self.upstream, {"gpt": "{ rpm = 4 }"}), "configuration reloaded")
         self.assertEqual([self.ask("gpt").status for _ in range(2)], [200, 429])
-        self.reload(config(self.upstream, {"gpt": "{ growth_percent = 200 }"}), "was not reloaded")
+        self.server.reload(config(self.upstream, {"gpt": "{ growth_percent = 200 }"}), "was not reloaded")
         self.assertEqual(self.ask("gpt").status, 429)
-        self.reload(self.upstream.config(), "configuration reloaded")
+        self.server.reload(self.upstream.config(), "configuration reloaded")
         self.assertEqual(self.ask("gpt").status, 200)
 
 

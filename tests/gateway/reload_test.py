@@ -1,9 +1,6 @@
 """SIGHUP: providers and models change while calls are under way; a fault in the file changes nothing."""
 
 import json
-import os
-import signal
-import time
 import unittest
 
 from gateway.basic_test import MESSAGES
@@ -17,16 +14,6 @@ class Reload(unittest.TestCase):
         self.server = self.enterContext(Server(config=self.upstream.config(), environment={"MOCK_KEY": "k"},
                                                flags=["--log", "info"]))
 
-    def reload(self, config, wait_for):
-        with open(os.path.join(self.server.data, "acloud.toml"), "w", encoding="utf-8") as file:
-            file.write(config)
-        seen = len(self.server.log)
-        self.server.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 20
-        while not any(wait_for in line for line in self.server.log[seen:]):
-            self.assertLess(time.monotonic(), deadline, self.server.log)
-            time.sleep(0.01)
-
     def names(self):
         models = self.server.request("GET", "/v1/models").json["data"]
         return [model["id"] for model in models if not model["id"].startswith("acloud-")]
@@ -39,7 +26,7 @@ class Reload(unittest.TestCase):
         connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Authorization": f"Bearer {self.server.key}"})
         response = connection.getresponse()
         seen = response.read1()
-        self.reload(self.upstream.config({"new": ("oai", "mock-new")}), "configuration reloaded")
+        self.server.reload(self.upstream.config({"new": ("oai", "mock-new")}), "configuration reloaded")
         self.assertEqual(self.names(), ["new"])
         self.assertEqual(self.server.call("model.chat", {"model": "gpt", "messages": MESSAGES}).code, "not_found")
         self.assertEqual(self.server.call("model.chat", {"model": "new", "messages": MESSAGES}).json["message"]["content"], TEXT)
@@ -52,7 +39,7 @@ class Reload(unittest.TestCase):
 
     def test_a_fault_in_the_file_changes_nothing(self):
         for config in ("[[model]]\nname = 7", self.upstream.config({"x": ("nowhere", "y")}), "[[provider"):
-            self.reload(config, "was not reloaded")
+            self.server.reload(config, "was not reloaded")
             self.assertEqual(self.names(), ["gpt", "claude"])
         self.assertEqual(self.server.call("model.chat", {"model": "gpt", "messages": MESSAGES}).status, 200)
 

@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import random
-import signal
 import threading
 import time
 import unittest
@@ -260,26 +259,16 @@ class Kept(Case):
         self.set_provider()
         self.set_route(fallback=["claude"])
         self.set_route(name="alone")
-
-        def reload(config, wait_for):
-            with open(os.path.join(self.server.data, "acloud.toml"), "w", encoding="utf-8") as file:
-                file.write(config)
-            seen = len(self.server.log)
-            self.server.process.send_signal(signal.SIGHUP)
-            deadline = time.monotonic() + 20
-            while not any(wait_for in line for line in self.server.log[seen:]):
-                self.assertLess(time.monotonic(), deadline, self.server.log)
-                time.sleep(0.01)
         # The file has no model any more that one that was set falls back to: that one alone is left out.
-        reload(self.upstream.config({"only": ("oai", "mock-only")}), "configuration reloaded")
+        self.server.reload(self.upstream.config({"only": ("oai", "mock-only")}), "configuration reloaded")
         self.answers("only")
         self.answers("alone")
         self.assertEqual(self.say("fresh").code, "not_found")
         route, = [item for item in self.server.call("model.list_routes").json["items"] if item["name"] == "fresh"]
         self.assertIn("there is no model claude", route["problem"])
-        reload(self.upstream.config(), "configuration reloaded")
+        self.server.reload(self.upstream.config(), "configuration reloaded")
         self.answers("fresh")
-        reload(self.upstream.config({"x": ("nowhere", "y")}), "was not reloaded")
+        self.server.reload(self.upstream.config({"x": ("nowhere", "y")}), "was not reloaded")
         self.answers("fresh")
 
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 import urllib.parse
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -114,6 +115,18 @@ class Server:
     def restart(self, kill=False):
         self.stop(kill=kill)
         return self.start()
+
+    def reload(self, config, wait_for, patience=20):
+        """Has it read another configuration (SIGHUP); returns when its log has `wait_for`."""
+        with open(os.path.join(self.data, "acloud.toml"), "w", encoding="utf-8") as file:
+            file.write(config)
+        seen = len(self.log)
+        self.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + patience
+        while not any(wait_for in line for line in self.log[seen:]):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no {wait_for!r} after {patience} s in {self.log[seen:]}")
+            time.sleep(0.01)
 
     def memory(self, field="VmRSS"):
         """Bytes, from /proc: VmRSS now, VmHWM at most so far."""
