@@ -93,16 +93,19 @@ TEST_F(EngineTest, ASavedSequenceContinuesInAnotherEngine) {
   ASSERT_TRUE(state);
   const auto said = continued(2, length, first, 20);
   open({.file = testing::random_model(), .sequences = 4, .cells = 2048, .exact_state = true});
-  ASSERT_TRUE(engine_->restore(3, *state));
+  ASSERT_TRUE(engine_->restore(3, *state, length));
   EXPECT_EQ(continued(3, length, first, 20), said);
 }
 
 TEST_F(EngineTest, RefusesAStateThatIsNone) {
-  EXPECT_FALSE(engine_->restore(0, "nonsense"));
+  EXPECT_FALSE(engine_->restore(0, "nonsense", 8));
+  EXPECT_FALSE(engine_->restore(0, "", 8));
   const auto prompt = tokens("store 42 under answer");
   const Token first = next(1, 0, prompt);
-  auto state = *engine_->save(1);
-  EXPECT_FALSE(engine_->restore(0, std::string_view(state).substr(0, state.size() / 2)));
+  const auto length = static_cast<std::int32_t>(prompt.size());
+  const auto state = *engine_->save(1);
+  EXPECT_FALSE(engine_->restore(0, std::string_view(state).substr(0, state.size() / 2), length));
+  EXPECT_FALSE(engine_->restore(0, state, length + 1));
   // What failed has left the sequence empty.
   EXPECT_EQ(next(0, 0, prompt), first);
 }
