@@ -14,12 +14,12 @@ SOURCE = Path(__file__).parent / "step.c"
 
 @dataclass(frozen=True)
 class Shape:
-    layers: int = 4
-    width: int = 128
-    heads: int = 4
-    kv: int = 2
+    layers: int = 6
+    width: int = 192
+    heads: int = 6
+    kv: int = 6
     head: int = 32
-    ff: int = 384
+    ff: int = 512
     vocab: int = 1024
     context: int = 2048
     base: float = 10000.0

@@ -219,6 +219,6 @@ class SourceMaker:
 
     def source(self):
         rng = self.rng
-        if not self.v.held and rng.random() < 0.12:
+        if rng.random() < 0.12:
             return self.csv()  # the longest to copy, so the last to be learned
         return rng.choice((self.csv, self.csv, self.csv, self.read, self.lines, self.command, self.calc, self.get, self.get, self.query, self.query, self.receive, self.recall))()
