@@ -147,7 +147,7 @@ class Generator:
         tasks = self.chat() if chat else [task or self.task()]
         family = "chat" if chat else tasks[0].family
         world = {"seed": rng.getrandbits(32), "flaky": int(rng.random() < 0.03), "digits": rng.choice((4, 8, 20, 20)), "words": rng.randrange(4),
-                 "full": rng.random() < 0.1, "real": rng.random() < 0.4}
+                 "full": rng.random() < 0.1, "real": rng.random() < 0.6}
         for t in tasks:
             for section, name, value in t.world:
                 if section == "memory":

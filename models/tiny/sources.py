@@ -163,7 +163,7 @@ class SourceMaker:
         return self._source("calc", {"a": str(a), "b": str(b), "op": rng.choice(said)}, plan, (("sandbox_run_code", "sandbox_exec"),), [])
 
     def get(self):
-        bucket, key, text = self.v.name(), self.v.key(), self.v.text(6)
+        bucket, key, text = self.v.bucket(), self.v.key(), self.v.text(6)
 
         def plan():
             value = (yield "object_get", {"bucket": bucket, "key": key})["content"]
