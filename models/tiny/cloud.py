@@ -1,6 +1,7 @@
 """A server in a world's place: the same tools, carried out by the operations that they are named after.
 
 `CloudWorld` is made from an episode's world and has the calls of world.World. What it made is gone after `end`.
+`expected` plays an episode's right calls there, to see what they leave behind.
 """
 import json
 import urllib.error
@@ -38,9 +39,9 @@ class Cloud:
         while True:
             reply = self.must(operation, **arguments, **page)
             items += reply["items"]
-            if not reply.get("next"):
+            if "next_cursor" not in reply:
                 return items
-            page = {"page": reply["next"]}
+            page = {"cursor": reply["next_cursor"]}
 
 
 class CloudWorld:
@@ -106,6 +107,7 @@ class CloudWorld:
             "files": [must("sandbox.exec", id=id, command=KEPT)["stdout"] for id in self.sandboxes]}
 
     def end(self):
+        """Empties the workspace."""
         every, must = self.cloud.all, self.cloud.must
         for id in self.sandboxes:
             must("sandbox.kill", id=id)
@@ -116,3 +118,36 @@ class CloudWorld:
         for product in ("database", "queue"):
             for name in [x["name"] for x in every(f"{product}.list")]:
                 must(f"{product}.delete", name=name)
+
+
+def told(reply):
+    """What of a reply an answer may say."""
+    reply = json.loads(reply)
+    if "error" in reply:
+        return reply["error"].get("message") or reply["error"]["value"]
+    return (reply.get("content"), reply.get("stdout"), (reply.get("stderr") or "").strip().split("\n")[-1],
+            [list(row.values()) if isinstance(row, dict) else row for row in reply.get("rows", [])],
+            [item.get("body") or item.get("key") for item in reply.get("items", [])])
+
+
+def expected(cloud, episode):
+    """What is there after the episode's right calls; None where the cloud is not the episode's world: it has no such
+    tool, or says something else."""
+    calls = [call for turn in episode["turns"] for call in turn["calls"]]
+    if any(name.startswith(("memory_", "schedule_")) for name, _, _ in calls):
+        return None
+    world = CloudWorld(cloud, episode["world"])
+    try:
+        for name, arguments, reply in calls:
+            if told(reply) == "overloaded, try again":
+                continue
+            if "id" in arguments:
+                arguments = {**arguments, "id": world.spoken(arguments["id"])}
+            own = world.call(name, arguments)
+            if name == "sandbox_create":
+                world.named[json.loads(reply)["id"]] = json.loads(own)["id"]
+            elif told(own) != told(reply):
+                return None
+        return world.state()
+    finally:
+        world.end()
