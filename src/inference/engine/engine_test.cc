@@ -52,12 +52,12 @@ class EngineTest : public ::testing::Test {
 TEST_F(EngineTest, SaysWhatTheModelIs) {
   const ModelInfo& model = engine_->model();
   EXPECT_EQ(model.architecture, "qwen3");
-  EXPECT_EQ(model.parameters, 918'912);
+  EXPECT_EQ(model.parameters, 2'853'696);
   EXPECT_EQ(model.context, 2048);
   EXPECT_EQ(model.cells, 2048);
   EXPECT_EQ(model.vocabulary, 1024);
-  // Keys and values of 2 heads of 32 numbers in 4 layers, 4 bytes each.
-  EXPECT_EQ(model.state.value, 2048LL * 2 * 2 * 32 * 4 * 4);
+  // Keys and values of 6 heads of 32 numbers in 6 layers, 4 bytes each.
+  EXPECT_EQ(model.state.value, 2048LL * 2 * 6 * 32 * 6 * 4);
   EXPECT_TRUE(model.has_chat_template);
   EXPECT_TRUE(model.shares_prefixes);
 }
@@ -255,7 +255,7 @@ TEST_F(EngineTest, EmbedsTexts) {
   const auto same = engine_->embed(tokens("an apple"));
   const auto other = engine_->embed(tokens("0123456789"));
   ASSERT_TRUE(one && same && other);
-  ASSERT_EQ(one->size(), 128U);
+  ASSERT_EQ(std::ssize(*one), engine_->model().embedding);
   EXPECT_EQ(*one, *same);
   const auto product = [&](const std::vector<float>& a, const std::vector<float>& b) {
     double sum = 0;
