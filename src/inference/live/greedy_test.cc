@@ -2,6 +2,7 @@
 // of it was computed before.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <random>
 
 #include "async/task_scope.h"
@@ -53,12 +54,32 @@ class GreedyTest : public ::testing::Test {
     }
   }
 
+  ~GreedyTest() override {
+    model_.reset();
+    kept_.reset();
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+
+  // What leaves memory, and what is there when the model is unloaded, is kept on disk.
+  void open_with_disk() {
+    if (folder_.empty()) {
+      std::string pattern = (std::filesystem::temp_directory_path() / "acloud-greedy-XXXXXX").string();
+      folder_ = mkdtemp(pattern.data());
+    }
+    model_.reset();
+    kept_ = std::make_unique<KeptStates>(
+        *disk_, clock_, KeptStates::Options{.folder = folder_ + "/prefixes", .limit = gibibytes(1)});
+    kept_->open(std::vector<std::string>{"tiny"});
+    open(true);
+  }
   void open(bool reuse) {
     LiveModel::Options options;
     options.engine = {.file = testing::random_model(), .sequences = 8, .cells = 4096, .exact_state = true};
     options.worker.reuse = reuse;
     options.worker.chunk = 24;
     options.check = testing::model_check();
+    options.kept = kept_.get();
+    options.name = "tiny";
     auto model = loop_.run_until_done(LiveModel::open(std::move(options), pool_, random_));
     ASSERT_TRUE(model) << model.error().message();
     model_ = *std::move(model);
@@ -121,6 +142,10 @@ class GreedyTest : public ::testing::Test {
   async::EventLoop loop_;
   async::BlockingPool pool_{"test", 2};
   SystemRandom random_;
+  SystemClock clock_;
+  std::unique_ptr<store::Disk> disk_ = store::system_disk();
+  std::string folder_;
+  std::unique_ptr<KeptStates> kept_;
   std::unique_ptr<LiveModel> model_;
 };
 
@@ -152,6 +177,15 @@ TEST_F(GreedyTest, EightTogetherWithReuse) {
   EXPECT_GT(model_->stats().cached_tokens, model_->stats().prompt_tokens / 3);
 }
 
+// Eight places for a hundred prompts: what leaves them is written, and read back beside the others' steps.
+TEST_F(GreedyTest, EightTogetherWithStatesOnDisk) {
+  open_with_disk();
+  compare_together();
+  open_with_disk();
+  compare_together();
+  EXPECT_GT(model_->stats().fetched_tokens, 100U);
+}
+
 // In the middle of each reply, the state is saved, dropped, and restored into another sequence.
 TEST_F(GreedyTest, AfterSavingAndRestoring) {
   const auto engine =
@@ -175,7 +209,7 @@ TEST_F(GreedyTest, AfterSavingAndRestoring) {
       ASSERT_TRUE(state);
       ASSERT_TRUE(engine->truncate(sequence, 0));
       sequence = (sequence + 3) % 8;
-      ASSERT_TRUE(engine->restore(sequence, *state));
+      ASSERT_TRUE(engine->restore(sequence, *state, position));
     }
     engine->truncate(sequence, 0);
   }
