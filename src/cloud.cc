@@ -98,10 +98,12 @@ Result<> Cloud::open() {
                             .calls = *open_calls_,
                             .instance = instance_,
                             .shared = database_->kind() != "sqlite",
-                            .witness = [this](store::Transaction& tx, const ledger::StoredCall& call) {
-                              const kernel::CallRecord lost = kernel::lost_record(call);
-                              return audit_->record_in(tx, {&lost, 1});
-                            }});
+                            .witness = [this](store::Transaction& tx, const ledger::StoredCall& call, std::string_view outcome) {
+        kernel::CallRecord record = kernel::lost_record(call);
+        if (call.charges.empty()) record.started = clock_.now();
+        record.outcome = outcome;
+        return audit_->record_in(tx, {&record, 1});
+      }});
   call_ledger_ = std::make_unique<kernel::CallLedger>(*ledger_);
   metrics_ = std::make_unique<Metrics>([this] { return sample(); });
   ACLOUD_CHECK(make_telemetry());
