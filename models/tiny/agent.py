@@ -80,14 +80,16 @@ class Served:
             return "<tool_call>" + function["arguments"]
 
 
-def perform(model, episode):
-    """Plays the episode. Gives (right, what was said): right if every answer is the expected one, word for
-    word, and the world is left as it should be."""
-    world, said, right = World(episode["world"]), [], True
-    model.begin(episode["system"], episode["tools"])
+def perform(model, episode, world=None, state=None):
+    """Plays the episode in `world`, its own if none is given. Gives (right, what was said): right if every answer is
+    the expected one, word for word, and the world is left as it should be: in `state`, its own if none is given."""
+    said, right = [], True
+    spoken = world.spoken if world else lambda text: text
+    world = world or World(episode["world"])
+    model.begin(episode["system"] and spoken(episode["system"]), episode["tools"])
     listed = {name for name, _ in episode["tools"]}
     for turn in episode["turns"]:
-        model.user(turn["user"])
+        model.user(spoken(turn["user"]))
         answer = None
         for _ in range(CALLS + 1):
             text = model.say()
@@ -98,7 +100,7 @@ def perform(model, episode):
                 break
             reply = world.call(what[1], what[2]) if what[1] in listed else '{"error":{"code":"not_found","message":"no such tool"}}'
             model.reply(reply)
-        if answer != turn["answer"]:
+        if answer != spoken(turn["answer"]):
             right = False
             break
-    return right and world.state() == episode["state"], said
+    return right and world.state() == (state or episode["state"]), said

@@ -146,9 +146,8 @@ class Generator:
         chat = task is None and not self.simple and rng.random() < 0.2
         tasks = self.chat() if chat else [task or self.task()]
         family = "chat" if chat else tasks[0].family
-        world = {"seed": rng.getrandbits(32), "flaky": int(rng.random() < 0.03)}
-        if not self.make.v.held:
-            world.update(digits=rng.choice((4, 8, 20, 20)), words=rng.randrange(4), full=rng.random() < 0.1, real=rng.random() < 0.4)
+        world = {"seed": rng.getrandbits(32), "flaky": int(rng.random() < 0.03), "digits": rng.choice((4, 8, 20, 20)), "words": rng.randrange(4),
+                 "full": rng.random() < 0.1, "real": rng.random() < 0.6}
         for t in tasks:
             for section, name, value in t.world:
                 if section == "memory":
@@ -168,7 +167,7 @@ class Generator:
         # An earlier call must not change what a later one finds: in a chat, every alternative is one choice.
         chosen = {n: n[0] if rng.random() < 0.75 else rng.choice(n) for n in needs}
         refused = None
-        if needs and task is None and family not in ("mend", "fail") and rng.random() < (0.07 if self.make.v.held else 0.1):
+        if needs and task is None and family not in ("mend", "fail") and rng.random() < 0.1:
             refused = rng.choice(needs)
             family = "refuse" if not chat else "chat"
         names, chosen = self._choose(needs, chosen, refused, [h for t in tasks for h in t.helpers])
@@ -181,8 +180,7 @@ class Generator:
         turns = []
         for t in tasks:
             request, slots = t.request, t.slots
-            # In the held-out sets a sandbox that only the system's words would name was left unsaid (README.md).
-            if mention and (mention[0] or self.make.v.held) and any(n[0].startswith("sandbox_") for n in map(lambda n: (n,) if isinstance(n, str) else n, t.needs)):
+            if mention and mention[0] and any(n[0].startswith("sandbox_") for n in map(lambda n: (n,) if isinstance(n, str) else n, t.needs)):
                 template, where = mention
                 request = request.rstrip(".?") + template if where == "last" else template + request
                 slots, mention = {**slots, "sbx": sandbox[0]}, None
@@ -202,8 +200,7 @@ class Generator:
         if refused:
             wanted -= set(refused)
         pool = [t for t in TOOLS if t not in wanted and t != "sandbox_create" and not any(t in n for n in needs)] + list(OTHERS)
-        counts = (0, 1, 2, 2, 3, 3, 4, 5, 6, 8, 12) if self.make.v.held else (0, 0, 1, 1, 2, 2, 3, 4, 6, 10)
-        count = min(len(pool), rng.choice((0, 0, 1) if self.simple else counts))
+        count = min(len(pool), rng.choice((0, 0, 1) if self.simple else (0, 0, 1, 1, 2, 2, 3, 4, 6, 10)))
         names = list(wanted) + rng.sample(pool, count)
         # What is listed decides, also where another task's need lists a better alternative.
         return names, {n: next((m for m in n if m in names), None) for n in needs}
@@ -232,7 +229,7 @@ class Generator:
                 args.insert(0, "id")
             if bare and "language" in args:
                 args.remove("language")
-            if bare and name == "object_put" and not self.make.v.held:
+            if bare and name == "object_put":
                 args.remove("content")  # optional to the real operation, which takes content_base64 too
             if rng.random() < 0.15:
                 rng.shuffle(args)
@@ -245,7 +242,7 @@ class Generator:
         system = None
         if not self.simple and rng.random() < 0.4:
             system = make.p.draw(P.SYSTEM).replace("{topic}", make.v.word().capitalize())
-            if not make.v.held and make.p.noisy and rng.random() < 0.25:
+            if make.p.noisy and rng.random() < 0.25:
                 system = make.p.chatter()
         if not sandbox or rng.random() < 0.4:
             return system, None if not sandbox else ("", "system")

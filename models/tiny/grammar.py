@@ -1,11 +1,13 @@
 """Phrases from templates: `(a|b|)` is a choice, `<name>` a group of synonyms, `{slot}` a value.
 
-Which phrasings are held out is decided by position, before any training: every fourth template of a list
-and every fifth synonym of a group. Training never sees them; the held-out phrasings use held-out templates
-always, and held-out synonyms half of the time. Training also draws the phrasings of paraphrases.py, and blurs
-words that carry no meaning, so that it learns to do without them.
+Which phrasings are held out is decided by a hash of the template or the synonym, before any training: about one
+in seven. Training never sees them; the held-out phrasings use held-out templates always where a list has some, and
+held-out synonyms half of the time. Training also blurs words that carry no meaning, so that it learns to do
+without them.
 """
 import re
+import zlib
+from functools import cache
 
 from . import paraphrases
 from .synonyms import SYNONYMS
@@ -15,38 +17,43 @@ _CHOICE = re.compile(r"\(([^()]*)\)")
 _GROUP = re.compile(r"<(\w+)>")
 
 
-def split(items, every):
-    """(trained, held out)"""
-    if len(items) < every:
-        return list(items), []
-    held = [x for i, x in enumerate(items) if i % every == every - 2]
-    return [x for x in items if x not in held], held
+@cache
+def split(items):
+    """(trained, held out) of a tuple of templates or synonyms."""
+    held = [x for x in items if zlib.crc32(x.encode()) % 7 == 3 and x not in paraphrases.SAID_TWICE]
+    trained = [x for x in items if x not in held]
+    return (trained, held) if trained else (held, [])
+
+
+@cache
+def templates_of(templates):
+    """(trained, held out) of a list of phrases.py, a tuple, with its paraphrases."""
+    return split(templates + tuple(paraphrases.TEMPLATES.get(templates, ())))
+
+
+@cache
+def synonyms_of(name):
+    return split((*SYNONYMS[name], *paraphrases.WORDS.get(name, ())))
 
 
 class Phrases:
-    """Draws phrasings; `held` as in values.Values, but for templates and synonyms. `noisy` ones, with slips,
-    blurs and paraphrases, are for training."""
+    """Draws phrasings; `held` as in values.Values, but for templates and synonyms. `noisy` ones, with slips and
+    blurs, are for training."""
 
     def __init__(self, rng, held, noisy=True):
         self.rng, self.held, self.noisy = rng, held, noisy
 
+    def _side(self, sides, always):
+        trained, held = sides
+        return self.rng.choice(held if self.held and held and (always or self.rng.random() < 0.5) else trained)
+
     def template(self, templates, always=True):
-        trained, held = split(templates, 4)
-        if self.held and held and (always or self.rng.random() < 0.5):
-            return self.rng.choice(held)
-        if self.noisy and not self.held:
-            trained = trained + paraphrases.TEMPLATES.get(tuple(templates), [])
-        return self.rng.choice(trained)
+        return self._side(templates_of(tuple(templates)), always)
 
     def synonym(self, name):
-        trained, held = split(SYNONYMS[name], 5)
-        if self.noisy and not self.held:
-            if name in paraphrases.VAGUE and self.rng.random() < 0.06:
-                return self._any(name)
-            trained = trained + paraphrases.WORDS.get(name, [])
-        if self.held and held and self.rng.random() < 0.5:
-            return self.rng.choice(held)
-        return self.rng.choice(trained)
+        if self.noisy and not self.held and name in paraphrases.VAGUE and self.rng.random() < 0.08:
+            return self._any(name)
+        return self._side(synonyms_of(name), False)
 
     def expand(self, template):
         """Resolves choices and groups; slots stay."""
@@ -84,7 +91,7 @@ class Phrases:
             text = text.rstrip(".?!")
         elif text[-1] not in ".?!}":
             text += "."
-        if self.noisy and not self.held and rng.random() < 0.2:
+        if self.noisy and not self.held and rng.random() < 0.25:
             text = self._blur(text)
         if self.noisy and rng.random() < 0.10:
             text = self._slip(text)

@@ -1,4 +1,4 @@
-"""The two held-out sets, as files. They were drawn and committed before the first training.
+"""The two held-out sets, as files. They were drawn and committed before the training.
 
 values.jsonl: values and words that training never uses, in phrasings that it does.
 phrasings.jsonl: such values in templates and synonyms that training never uses.

@@ -6,14 +6,16 @@ Muon: K. Jordan and others, 2024.
 """
 import numpy as np
 
+from .network import product
+
 
 def orthogonalize(matrix, steps=5):
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    x = np.ascontiguousarray(matrix.T if matrix.shape[0] > matrix.shape[1] else matrix)
     x = x / (np.linalg.norm(x) + 1e-7)
     for _ in range(steps):
-        square = x @ x.T
-        x = a * x + (b * square + c * (square @ square)) @ x
+        square = product(x, x, turned=True)
+        x = a * x + product(b * square + c * product(square, square), x)
     return x.T if matrix.shape[0] > matrix.shape[1] else x
 
 

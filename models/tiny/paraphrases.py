@@ -1,6 +1,5 @@
-"""More phrasings, which training alone draws: they widen the lists of phrases.py and synonyms.py without moving
-what is held out there. None may say what a held-out template or synonym of the same list can say (tiny_test.py).
-"""
+"""More phrasings, which widen the lists of phrases.py and synonyms.py. What is held out of both is told by
+grammar.py."""
 from . import phrases as P
 
 WORDS = {
@@ -193,3 +192,19 @@ directory divided document entries entry file files find first folder forget gre
 messages min minimum minus most name next not note notes number object objects of peak plus print queue records record remember remove removed result row rows run sandbox save say says schedule send size small smallest sql stored store sum
 summed table text times to top total under value values wc what where which with write zone you your about memorize memorise recall ls acknowledge ack confirm needed longer vanish disappear gone go exist new make get set need and then up
 """.split())
+
+# Never held out: another template of the same list can say the same (tiny_test.py).
+SAID_TWICE = {
+    ' in case {key} <is> {kv}', ' when the {key} <is> {kv}',
+    '(get|find|select|fetch|check) the {col} (of|for) {key} {kv} (in|from) <table> {table} (of|in) <database> {db}', "(i'm|we're|i am) after {np}",
+    '(we|i) (want|would like|could use) a (new|) database (called|named|) {db}', '<create> (a|a new) queue (called|named) {queue}',
+    '<create> (me|us|) (a|one|one more|another) (new|) bucket (called|named|with the name|) {bucket}', '<remember> that {text}',
+    '<send> <queue> {queue} {it}', '<store> {it} (to|into|in) <file> {file}', '<store> {it} as object {key} (in|into) <bucket> {bucket}',
+    '<store> {it} as {key} (inside|within|in) <bucket> {bucket}',
+    '<store> {it} in bucket {bucket} (with the name|under the name|naming it|and call it|calling it) {key}', '<tell> {np}', 'can you get {np} for me?',
+    'dump {it} (in|into) {file}', 'evaluate {a} {op} {b}', 'find {np} and {put}', 'get <object> {key} from <bucket> {bucket}', 'hi', 'how are you?',
+    'how do i cook {topic}?', 'i need a (new|) queue (called|named) {queue}', 'i want you to remember {it}', 'in <file> {file}, the # of {col}',
+    'keep {it} in memory', 'the # of (field|column) {col} in <file> {file}', 'the # of {col} in {file}',
+    'the (sentence|phrase|line|note|value|string|word|data) {text}', 'the @ {col} <in> <file> {file}', 'the {col} # (in|of|for) <file> {file}',
+    'what can you do for me?', "what's {np} please?", 'write {it} (to|into) <file> {file}', 'you must (know|remember|not forget) that {text}',
+}

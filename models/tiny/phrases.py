@@ -1,4 +1,4 @@
-"""Every phrasing that requests are made of. Order matters: it decides what is held out (grammar.py).
+"""The phrasings that requests are made of; paraphrases.py has more of each list.
 
 A source is something to be looked up or computed, with templates as a noun phrase (NP), as a command (DO)
 and as a question (ASK). A sink stores `{it}` somewhere. LINK joins the two; ALONE asks for a noun phrase.

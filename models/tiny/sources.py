@@ -163,7 +163,7 @@ class SourceMaker:
         return self._source("calc", {"a": str(a), "b": str(b), "op": rng.choice(said)}, plan, (("sandbox_run_code", "sandbox_exec"),), [])
 
     def get(self):
-        bucket, key, text = self.v.name(), self.v.key(), self.v.text(6)
+        bucket, key, text = self.v.bucket(), self.v.key(), self.v.text(6)
 
         def plan():
             value = (yield "object_get", {"bucket": bucket, "key": key})["content"]
@@ -219,6 +219,6 @@ class SourceMaker:
 
     def source(self):
         rng = self.rng
-        if not self.v.held and rng.random() < 0.12:
+        if rng.random() < 0.12:
             return self.csv()  # the longest to copy, so the last to be learned
         return rng.choice((self.csv, self.csv, self.csv, self.read, self.lines, self.command, self.calc, self.get, self.get, self.query, self.query, self.receive, self.recall))()

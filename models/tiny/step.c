@@ -1,7 +1,7 @@
 // One training step's arithmetic, and greedy decoding, for a small Qwen3 on one core.
 //
 // A framework spends three quarters of its time on tensors of this size outside the matrix products. Here a
-// sequence is taken at a time, so that everything between two products stays in the cache, and OpenBLAS does
+// sequence is taken at a time, so that everything between two products stays in the cache; product.h has
 // the products. The parameters are one flat array, the gradients another of the same layout:
 //
 //   embedding [vocab][width]; for each layer: norm [width], q k v [(heads + 2 kv) head][width], q norm [head],
@@ -11,10 +11,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { kRowMajor = 101, kNo = 111, kTrans = 112, kBlock = 64 };
-void cblas_sgemm(int order, int ta, int tb, int m, int n, int k, float alpha, const float* a, int lda, const float* b, int ldb, float beta, float* c,
-                 int ldc);
+#include "product.h"
+
+enum { kBlock = 64 };
 
 typedef struct {
   float *normed, *inverse, *raw, *qkv, *q_inverse, *attention, *mixed, *normed2, *inverse2, *gate_up, *product, *in, *middle;
@@ -29,24 +30,28 @@ typedef struct {
   float *dx, *dnormed, *dqkv, *dmixed, *dgate_up, *dproduct, *dscores, *drows;
 } Model;
 
+// Zeros, in large pages where the system has them: rows of a few kilobytes are read a column at a time.
 static float* floats(size_t n) {
-  float* p = aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64);
+  enum { kPage = 2 << 20 };
+  const size_t bytes = (n * sizeof(float) + kPage - 1) / kPage * kPage;
+  float* p = aligned_alloc(kPage, bytes);
   if (!p) abort();
-  memset(p, 0, n * sizeof(float));
+  madvise(p, bytes, MADV_HUGEPAGE);
+  memset(p, 0, bytes);
   return p;
 }
 
 // c[m][n] = a[m][k] b[n][k]^T + beta c
 static void times_transposed(int m, int n, int k, const float* a, const float* b, float beta, float* c) {
-  cblas_sgemm(kRowMajor, kNo, kTrans, m, n, k, 1, a, k, b, k, beta, c, n);
+  product(0, 1, m, n, k, 1, a, k, b, k, beta, c, n);
 }
 // c[m][n] = a[m][k] b[k][n] + beta c
 static void times(int m, int n, int k, const float* a, const float* b, float beta, float* c) {
-  cblas_sgemm(kRowMajor, kNo, kNo, m, n, k, 1, a, k, b, n, beta, c, n);
+  product(0, 0, m, n, k, 1, a, k, b, n, beta, c, n);
 }
 // c[m][n] += a[k][m]^T b[k][n]
 static void add_outer(int m, int n, int k, const float* a, const float* b, float* c) {
-  cblas_sgemm(kRowMajor, kTrans, kNo, m, n, k, 1, a, m, b, n, 1, c, n);
+  product(1, 0, m, n, k, 1, a, m, b, n, 1, c, n);
 }
 
 static int qkv_width(const Model* m) { return (m->heads + 2 * m->kv) * m->head; }
@@ -162,9 +167,9 @@ static void attend(const Model* m, int n, int past, const float* q, const float*
     for (int i = 0; i < n; i += kBlock) {
       const int rows = n - i < kBlock ? n - i : kBlock, keys = past + i + rows;
       float* p = saved + ((size_t)h * ((m->longest + kBlock - 1) / kBlock) + i / kBlock) * kBlock * m->longest;
-      cblas_sgemm(kRowMajor, kNo, kTrans, rows, keys, hd, 1 / sqrtf(hd), q + (size_t)i * wide + h * hd, wide, kh, kv_stride, 0, p, keys);
+      product(0, 1, rows, keys, hd, 1 / sqrtf(hd), q + (size_t)i * wide + h * hd, wide, kh, kv_stride, 0, p, keys);
       causal_softmax(rows, past + i, keys, p);
-      cblas_sgemm(kRowMajor, kNo, kNo, rows, hd, keys, 1, p, keys, vh, kv_stride, 0, mixed + (size_t)i * m->heads * hd + h * hd, m->heads * hd);
+      product(0, 0, rows, hd, keys, 1, p, keys, vh, kv_stride, 0, mixed + (size_t)i * m->heads * hd + h * hd, m->heads * hd);
     }
   }
 }
@@ -179,8 +184,8 @@ static void attend_back(Model* m, int n, const Layer* s) {
       const int rows = n - i < kBlock ? n - i : kBlock, keys = i + rows;
       const float* p = s->attention + ((size_t)h * ((m->longest + kBlock - 1) / kBlock) + i / kBlock) * kBlock * m->longest;
       const float* dout = m->dmixed + (size_t)i * out + h * hd;
-      cblas_sgemm(kRowMajor, kTrans, kNo, keys, hd, rows, 1, p, keys, dout, out, 1, m->dqkv + v, wide);
-      cblas_sgemm(kRowMajor, kNo, kTrans, rows, keys, hd, 1, dout, out, s->qkv + v, wide, 0, m->dscores, keys);
+      product(1, 0, keys, hd, rows, 1, p, keys, dout, out, 1, m->dqkv + v, wide);
+      product(0, 1, rows, keys, hd, 1, dout, out, s->qkv + v, wide, 0, m->dscores, keys);
       for (int r = 0; r < rows; r++) {
         float* d = m->dscores + (size_t)r * keys;
         const float* w = p + (size_t)r * keys;
@@ -188,8 +193,8 @@ static void attend_back(Model* m, int n, const Layer* s) {
         for (int j = 0; j < keys; j++) dot += d[j] * w[j];
         for (int j = 0; j < keys; j++) d[j] = w[j] * (d[j] - dot) * scale;
       }
-      cblas_sgemm(kRowMajor, kNo, kNo, rows, hd, keys, 1, m->dscores, keys, s->qkv + k, wide, 0, m->dqkv + (size_t)i * wide + h * hd, wide);
-      cblas_sgemm(kRowMajor, kTrans, kNo, keys, hd, rows, 1, m->dscores, keys, s->qkv + (size_t)i * wide + h * hd, wide, 1, m->dqkv + k, wide);
+      product(0, 0, rows, hd, keys, 1, m->dscores, keys, s->qkv + k, wide, 0, m->dqkv + (size_t)i * wide + h * hd, wide);
+      product(1, 0, keys, hd, rows, 1, m->dscores, keys, s->qkv + (size_t)i * wide + h * hd, wide, 1, m->dqkv + k, wide);
     }
   }
 }

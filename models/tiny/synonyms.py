@@ -1,4 +1,4 @@
-"""Words that may stand for one another. Order matters: it decides what is held out (grammar.py)."""
+"""Words that may stand for one another; paraphrases.py has more of each group."""
 
 SYNONYMS = {
     # verbs of asking

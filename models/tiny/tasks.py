@@ -33,7 +33,7 @@ class Maker(SourceMaker):
         kind = kind or rng.choice(("put", "put", "insert", "insert", "insert_col", "insert_col", "send", "write", "remember"))
         world, helpers, slots = [], (), {}
         if kind == "put":
-            bucket, key = v.name(), v.key()
+            bucket, key = v.bucket(), v.key()
             slots, needs, helpers = {"bucket": self.q(bucket), "key": self.q(key)}, ("object_put",), ("object_create_bucket",)
             world = [] if missing else [("buckets", bucket, {})]
             call = lambda value: ("object_put", {"bucket": bucket, "key": key, "content": value})
@@ -157,7 +157,7 @@ class Maker(SourceMaker):
         """One call that is neither a source nor a sink."""
         rng, v, q = self.rng, self.v, self.q
         kind = kind or rng.choice(("list_files", "list_objects", "delete_object", "create_bucket", "create_queue", "create_database", "create_table", "insert_row"))
-        bucket, key, db, queue, table = v.name(), v.key(), v.name(), v.name(), v.identifier()
+        bucket, key, db, queue, table = v.bucket(), v.key(), v.name(), v.name(), v.identifier()
         c1, c2, v1, v2 = v.column(), v.key_column(), v.number(), v.word()
         while c1 == c2:
             c2 = v.key_column()
@@ -174,7 +174,8 @@ class Maker(SourceMaker):
 
         def plan():
             if kind == "list_files":
-                return "Files: " + output((yield tool, {"command": "ls"}))
+                listed = output((yield tool, {"command": "ls"}))
+                return f"Files: {listed}" if listed else "I found nothing."
             if kind == "list_objects":
                 items = (yield tool, {"bucket": bucket})["items"]
                 return f"Objects in {bucket}: " + ", ".join(i["key"] for i in items)

@@ -96,13 +96,20 @@ class Values:
         return self._draw(lambda: rng.choice(WORDS) + rng.choice(SYLLABLES))
 
     def name(self):
-        """A bucket, table, queue or database."""
+        """A queue or database."""
         rng, roll = self.rng, self.rng.random()
         if roll < 0.62:
             return self.word()
         if roll < 0.84:
             return self.word() + rng.choice("-_") + self.word()
         return self.word() + rng.choice(("", "-", "_")) + str(rng.randint(1, 99))
+
+    def bucket(self):
+        """3 to 63 of a-z, 0-9, '.' and '-', with a letter or a digit at both ends."""
+        while True:
+            name = self.name().replace("_", "-")
+            if len(name) >= 3:
+                return name
 
     def identifier(self):
         """A name that SQL takes without quotes."""

@@ -63,6 +63,7 @@ class World:
         self.verbose = self.rng.random() < 0.3
         self.row_objects = self.rng.random() < 0.2 and not self.real
         self.received = {}
+        self.cells = 0
 
     def _open(self, name):
         self.databases[name] = sqlite3.connect(":memory:", isolation_level=None)
@@ -99,16 +100,20 @@ class World:
 
     def _time(self):
         rng = self.rng
-        return f"20{rng.randint(26, 29)}-{rng.randint(10, 12)}-{rng.randint(10, 28)}T{rng.randint(10, 23)}:{rng.randint(10, 59)}:{rng.randint(10, 59)}Z"
+        fraction = f".{rng.randrange(10 ** 6):06}" if rng.random() < 0.5 else ""
+        return f"20{rng.randint(26, 29)}-{rng.randint(10, 12)}-{rng.randint(10, 28)}T{rng.randint(10, 23)}:{rng.randint(10, 59)}:{rng.randint(10, 59)}{fraction}Z"
 
     def _no(self, kind, name):
         if self.real:
             hints = {"bucket": "; make it with object.create_bucket", "sandbox": "; sandbox.list shows those that live", "database": "; make it with database.create", "queue": "; make it with queue.create"}
             if kind == "file":
-                return ToolError("not_found", f"{name}: there is no such file or folder in the sandbox")
+                return ToolError("not_found", f"{self._absolute(name)}: there is no such file or folder in the sandbox")
             if kind in hints:
                 return ToolError("not_found", f"no {kind} {name}{hints[kind]}")
         return ToolError("not_found", self.missing.format(kind, name))
+
+    def _exists(self, kind, name):
+        return ToolError("conflict", f"there is a {kind} {name} already" if self.real else f"{kind} {name} exists")
 
     # sandbox
 
@@ -121,8 +126,9 @@ class World:
         reply = {"id": self.sandboxes[-1], "state": "running"}
         if not self.real:
             return reply
-        limits = {"memory_bytes": 2147483648, "cpus": 0.0, "processes": 512, "open_files": 4096, "disk_bytes": 4294967296, "disk_inodes": 262144}
-        return {**reply, "image": "base", "created": self._time(), "idle_timeout_s": 300, "metadata": {}, "limits": limits}
+        limits = {"memory_bytes": 2147483648, "cpus": 0, "processes": 512, "open_files": 4096, "disk_bytes": 4294967296, "disk_inodes": 262144}
+        return {**reply, "image": "base", "created": self._time(), "idle_timeout_s": 300, "metadata": {}, "limits": limits,
+                "egress": {"cloud": False, "allow": [], "deny": []}}
 
     def _done(self, exit_code, stdout="", stderr=""):
         reply = {"exit_code": exit_code, "stdout": stdout, "stderr": stderr}
@@ -139,14 +145,15 @@ class World:
         if not self.real:
             return self._done(*self._python(code))
         failed, out, err = (*self._python(code), "")[:3]
-        reply = {"context": self._id("ctx"), "results": [], "stdout": out, "stderr": "", "stdout_truncated": False, "stderr_truncated": False, "results_truncated": False}
+        reply = {"context": "python", "results": [], "stdout": out, "stderr": "", "stdout_truncated": False, "stderr_truncated": False, "results_truncated": False}
         if failed:
             name, _, value = err.strip("\n").partition(": ")
-            reply["error"] = {"name": name, "value": value, "traceback": self._traceback(err, "<cell>")}
-        return {**reply, "execution_count": self.rng.randint(1, 3)}
+            reply["error"] = {"name": name, "value": value, "traceback": self._traceback(err, f"<cell {self.cells + 1}>", code)}
+        self.cells += 1
+        return {**reply, "execution_count": self.cells}
 
-    def _traceback(self, err, place):
-        return f'Traceback (most recent call last):\n  File "{place}", line 1, in <module>\n' + err
+    def _traceback(self, err, place, line=None):
+        return f'Traceback (most recent call last):\n  File "{place}", line 1, in <module>\n' + (f"    {line}\n" if line else "") + err
 
     def _python(self, code):
         def opened(path, mode="r"):
@@ -184,7 +191,14 @@ class World:
         try:
             return self._done(*self._command(words))
         except FileNotFoundError as e:
-            return self._done(1, "", f"{words[0]}: {e.args[0]}: No such file or directory\n")
+            return self._done(1, "", self._no_file(words, e.args[0]) + ": No such file or directory\n")
+
+    def _no_file(self, words, path):
+        if self.real and "<" in words:
+            return f"/bin/bash: line 1: {path}"
+        if self.real and words[0] in ("head", "tail", "rm"):
+            return f"{words[0]}: cannot {'remove' if words[0] == 'rm' else 'open'} '{path}'" + ("" if words[0] == "rm" else " for reading")
+        return f"{words[0]}: {path}"
 
     def _file(self, path):
         if path not in self.files:
@@ -199,7 +213,7 @@ class World:
             case ["cat", path]:
                 return 0, self._file(path)
             case ["ls"]:
-                return 0, "".join(name + "\n" for name in sorted(self.files))
+                return 0, "".join(name + "\n" for name in self._here())
             case ["wc", "-l", "<", path]:
                 return 0, str(self._file(path).count("\n")) + "\n"
             case ["wc", "-w", "<", path]:
@@ -213,9 +227,9 @@ class World:
             case ["basename", path]:
                 return 0, path.rstrip("/").split("/")[-1] + "\n"
             case ["whoami"]:
-                return 0, "user\n"
+                return 0, "root\n" if self.real else "user\n"
             case ["pwd"]:
-                return 0, "/home/user\n"
+                return 0, "/root\n" if self.real else "/home/user\n"
             case ["uname"]:
                 return 0, "Linux\n"
             case ["rm", path]:
@@ -226,6 +240,10 @@ class World:
                 self.files.setdefault(path, "")
                 return 0, ""
         return 127, "", f"bash: {words[0] if words else ''}: command not found\n"
+
+    def _here(self):
+        """What the working folder has, as `ls` sorts it."""
+        return sorted({path.removeprefix("./").split("/")[0] for path in self.files if not path.startswith("/")})
 
     def _sandbox_write_file(self, path, content, id=None):
         self._in_sandbox(id)
@@ -257,12 +275,12 @@ class World:
         return self.buckets[bucket]
 
     def _object(self, content):
-        return {"etag": self.rng.randbytes(self.rng.choice((8, 32))).hex(), "size": len(content), "content_type": "text/plain",
-                "modified": f"2026-{self.rng.randint(10, 12)}-{self.rng.randint(10, 28)}T0{self.rng.randint(0, 9)}:00:00Z"}
+        return {"etag": self.rng.randbytes(self.rng.choice((8, 32))).hex(), "size": len(content), "content_type": "text/plain; charset=utf-8" if self.real else "text/plain",
+                "modified": self._time() if self.real else f"2026-{self.rng.randint(10, 12)}-{self.rng.randint(10, 28)}T0{self.rng.randint(0, 9)}:00:00Z"}
 
     def _object_create_bucket(self, bucket):
         if bucket in self.buckets:
-            raise ToolError("conflict", f"bucket {bucket} exists")
+            raise self._exists("bucket", bucket)
         self.buckets[bucket] = {}
         return {"bucket": bucket, "created": self._time()} if self.real else {"bucket": bucket}
 
@@ -293,13 +311,13 @@ class World:
     def _object_delete(self, bucket, key):
         if self._bucket(bucket).pop(key, None) is None:
             raise self._no("object", f"{key} in bucket {bucket}" if self.real else f"{key} in {bucket}")
-        return {}
+        return {"bucket": bucket, "key": key} if self.real else {}
 
     # database
 
     def _database_create(self, name):
         if name in self.databases:
-            raise ToolError("conflict", f"database {name} exists")
+            raise self._exists("database", name)
         self._open(name)
         return {"name": name, "created": self._time()} if self.real else {"name": name}
 
@@ -330,7 +348,7 @@ class World:
 
     def _queue_create(self, name):
         if name in self.queues:
-            raise ToolError("conflict", f"queue {name} exists")
+            raise self._exists("queue", name)
         self.queues[name] = []
         return {"name": name, "visibility_s": 30, "retention_s": 1209600, "created": self._time()} if self.real else {"name": name}
 
@@ -340,10 +358,12 @@ class World:
 
     def _queue_receive(self, name):
         items = []
-        if self._queue(name):
-            receipt = self._id("rcp")
-            self.received[receipt] = self.queues[name][0]
-            items = [{"body": self.queues[name][0], "receipt": receipt}]
+        # One that was received is not given again meanwhile.
+        waiting = self._queue(name)[sum(queue == name for queue, _ in self.received.values()):]
+        if waiting:
+            receipt = self._id("rcp") + "".join(self.rng.choice("0123456789abcdef") for _ in range(12 if self.real else 0))
+            self.received[receipt] = name, waiting[0]
+            items = [{"body": waiting[0], "receipt": receipt}]
             if self.real:
                 items[0] = {"id": self._id("msg"), **items[0], "sent": self._time(), "receives": 1}
             elif self.verbose:
@@ -353,7 +373,7 @@ class World:
     def _queue_ack(self, name, receipt):
         if receipt not in self.received:
             raise self._no("receipt", receipt)
-        self._queue(name).remove(self.received.pop(receipt))
+        self._queue(name).remove(self.received.pop(receipt)[1])
         return {}
 
     # memory, schedule
