@@ -51,6 +51,8 @@ class Kills(unittest.TestCase):
         for _ in range(3):
             self.server.restart(kill=True)
             self.assertEqual(self.held(), (2, 0), "what was set aside is held over a restart")
+            more = self.server.call("model.generate", {"model": "wan", "prompt": "another", "duration_s": 17})
+            self.assertEqual(more.code, "budget_exceeded", more.body)
             self.upstream.wait_for("look", len(self.upstream.requests["look"]) + 2)
         self.assertEqual(self.begin(), task, "the same key is the same generation after a kill")
         self.upstream.finish(self.upstream.only())

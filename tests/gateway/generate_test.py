@@ -190,7 +190,7 @@ class Generations(unittest.TestCase):
         self.assertEqual(self.ask(model="draw").code, "rate_limited")
 
     def test_guardrails_look_at_the_prompt(self):
-        self.serve(more='[[guardrail]]\nname = "cards"\ndetect = [{ kind = "card", action = "block" }]\n')
+        self.serve(more='[[guardrail]]\nname = "cards"\ndetect = [{ kind = "payment_card", action = "block" }]\n')
         self.assertEqual(self.ask(prompt="a card with 4111 1111 1111 1111 on it").code, "permission_denied")
         self.assertEqual(len(self.upstream.requests["make"]), 0)
 
