@@ -26,7 +26,7 @@ std::vector<store::Migration> migrations() {
         storage::DatabaseService::migrations(), storage::QueueService::migrations(), task::migrations(),
         task::schedule::migrations(), task::trigger::migrations(), usage::UsageService::migrations(),
         surfaces::mcp::Mcp::migrations(), batch::migrations(), model::entries::migrations(),
-        model::guard::FindingBook::migrations()}) {
+        model::generation::Generations::migrations(), model::guard::FindingBook::migrations()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -95,16 +95,18 @@ Result<> Cloud::open() {
       *database_, clock_, kernel::Instance{.id = instance_, .place = std::move(place)});
   idempotency_ =
       std::make_unique<kernel::Idempotency>(*database_, clock_, instance_, database_->kind() == "sqlite");
-  ledger_ = std::make_unique<ledger::Ledger>(
-      ledger::Ledger::Parts{.database = *database_,
-                            .clock = clock_,
-                            .calls = *open_calls_,
-                            .instance = instance_,
-                            .shared = database_->kind() != "sqlite",
-                            .witness = [this](store::Transaction& tx, const ledger::StoredCall& call) {
-                              const kernel::CallRecord lost = kernel::lost_record(call);
-                              return audit_->record_in(tx, {&lost, 1});
-                            }});
+  ledger_ = std::make_unique<ledger::Ledger>(ledger::Ledger::Parts{
+      .database = *database_,
+      .clock = clock_,
+      .calls = *open_calls_,
+      .instance = instance_,
+      .shared = database_->kind() != "sqlite",
+      .witness = [this](store::Transaction& tx, const ledger::StoredCall& call, std::string_view outcome) {
+        kernel::CallRecord record = kernel::lost_record(call);
+        if (call.charges.empty()) record.started = clock_.now();
+        record.outcome = outcome;
+        return audit_->record_in(tx, {&record, 1});
+      }});
   call_ledger_ = std::make_unique<kernel::CallLedger>(*ledger_);
   metrics_ = std::make_unique<Metrics>([this] { return sample(); });
   ACLOUD_CHECK(make_telemetry());
@@ -136,12 +138,14 @@ Result<> Cloud::open() {
       .instance = instances_->self(),
       .exclusive = database_->kind() == "sqlite",
       .key_works = [this](std::string key) { return keys_->works(std::move(key)); },
-      .when_ended =
-          [this](store::Transaction& tx, const std::string& workspace, const std::string& task,
-                 const std::string& parent, Time now) {
-            return ledger_->give_back_in(tx, {workspace, ledger::ScopeKind::task, task},
-                                         {workspace, ledger::ScopeKind::task, parent}, now);
-          }});
+      .when_ended = [this](store::Transaction& tx, const std::string& workspace, const std::string& task,
+                           const std::string& parent, Time now) -> Result<> {
+        ACLOUD_CHECK(generations_->generations().task_ended_in(tx, task));
+        if (parent.empty()) return {};
+        return ledger_->give_back_in(tx, {workspace, ledger::ScopeKind::task, task},
+                                     {workspace, ledger::ScopeKind::task, parent}, now);
+      },
+      .errands = generations_->errands()});
   batch_runner_ = std::make_unique<batch::Runner>(batch::Runner::Parts{
       .run = {.path = *path_,
               .database = *database_,
@@ -234,6 +238,7 @@ Result<> Cloud::declare_products() {
                   &storage::ObjectService::forget_workspace, &storage::DatabaseService::forget_workspace,
                   &storage::QueueService::forget_workspace, &batch::forget_workspace, &task::forget_workspace,
                   &task::schedule::forget_workspace, &task::trigger::forget_workspace,
+                  &model::generation::Generations::forget_workspace,
                   [this](store::Transaction& tx, const std::string& workspace) {
                     return sign_ups_->forget_workspace(tx, workspace);
                   }});
@@ -248,7 +253,15 @@ Result<> Cloud::declare_products() {
       loops_, [this](std::string_view key) { return routes_->key(key); }, &engine_,
       telemetry_ && telemetry_->keeps_content());
   model_file_service_ = std::make_unique<model::FileService>(model_files_);
-  model::declare(catalog_, *models_, *model_file_service_, *routes_);
+  generations_ = std::make_unique<GenerationParts>(GenerationParts::Parts{.database = *database_,
+                                                                          .clock = clock_,
+                                                                          .random = random_,
+                                                                          .ledger = *ledger_,
+                                                                          .loops = loops_,
+                                                                          .models = *models_,
+                                                                          .tasks = tasks_,
+                                                                          .path = path_});
+  model::declare(catalog_, *models_, *model_file_service_, *routes_, generations_->generations());
   batch_files_ = std::make_unique<batch::FileService>(
       batch::FileService::Parts{.database = *database_,
                                 .blobs = *blobs_,

@@ -8,6 +8,7 @@
 #include "batch/runner.h"
 #include "config.h"
 #include "data_folder.h"
+#include "generations.h"
 #include "identity/product.h"
 #include "inference/endpoint/builtin_encoder.h"
 #include "inference/endpoint/builtin_model.h"
@@ -120,6 +121,7 @@ class Cloud {
   std::unique_ptr<model::FileService> model_file_service_;
   std::unique_ptr<model::RouteService> routes_;
   std::unique_ptr<model::ModelService> models_;
+  std::unique_ptr<GenerationParts> generations_;
   std::unique_ptr<batch::FileService> batch_files_;
   std::unique_ptr<batch::BatchService> batches_;
   std::unique_ptr<batch::Runner> batch_runner_;

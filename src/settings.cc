@@ -76,25 +76,54 @@ std::vector<inference::LocalModel> local_models(const Config& config, const infe
   return models;
 }
 
+namespace {
+
+Result<ledger::Money> money_of(double amount) {
+  return ledger::Money::parse_rounded(fmt::format("{}", amount), 9);
+}
+
+// What a second of video and an image cost; nothing where the price speaks of tokens alone.
+Result<std::optional<ledger::MediaRates>> media_rates(const model::PriceConfig& price) {
+  if (!price.second && price.second_at.empty() && !price.image) return std::optional<ledger::MediaRates>();
+  ledger::MediaRates rates;
+  if (price.second) {
+    ACLOUD_TRY(rates.second, money_of(*price.second));
+  }
+  if (price.image) {
+    ACLOUD_TRY(rates.image, money_of(*price.image));
+  }
+  for (const auto& [resolution, amount] : price.second_at) {
+    if (amount < 0 || amount > 1e6)
+      return fail(ErrorCode::invalid_argument, "second_at.{}: {} is not from 0 to 1000000", resolution,
+                  amount);
+    ACLOUD_TRY(rates.second_at[resolution], money_of(amount));
+  }
+  return std::optional(std::move(rates));
+}
+
+}  // namespace
+
 Result<std::map<std::string, ledger::PriceSheet>> configured_prices(
     std::span<const model::ModelConfig> models) {
-  const auto money = [](double amount) { return ledger::Money::parse_rounded(fmt::format("{}", amount), 9); };
   std::map<std::string, ledger::PriceSheet> sheets;
   for (const model::ModelConfig& each : models) {
     if (!each.price) continue;
     ledger::Price price;
-    ACLOUD_TRY(price.input, money(each.price->input));
-    ACLOUD_TRY(price.output, money(each.price->output));
+    ACLOUD_TRY(price.input, money_of(each.price->input));
+    ACLOUD_TRY(price.output, money_of(each.price->output));
     if (each.price->cache_read) {
-      ACLOUD_TRY(price.cache_read, money(*each.price->cache_read));
+      ACLOUD_TRY(price.cache_read, money_of(*each.price->cache_read));
     }
     if (each.price->cache_write) {
-      ACLOUD_TRY(price.cache_write, money(*each.price->cache_write));
+      ACLOUD_TRY(price.cache_write, money_of(*each.price->cache_write));
     }
     const auto rates = price.rates();
     if (!rates)
       return std::unexpected(Error(rates.error()).within(fmt::format("model {}: price", each.name)));
-    sheets[each.name] = {.tiers = {{std::nullopt, *rates}}, .max_output = {}};
+    auto media = media_rates(*each.price);
+    if (!media)
+      return std::unexpected(std::move(media).error().within(fmt::format("model {}: price", each.name)));
+    sheets[each.name] = {.tiers = {{std::nullopt, *rates}}, .max_output = {}, .media = *std::move(media)};
   }
   return sheets;
 }

@@ -123,6 +123,21 @@ void Accounts::release(const std::vector<Hold>& holds) {
   }
 }
 
+std::vector<Hold> Accounts::hold_again(const Payer& payer, Money amount, Time when) {
+  std::vector<Hold> holds;
+  if (empty()) return holds;
+  const std::lock_guard lock(mutex_);
+  for (Account* account : matching_accounts(payer)) {
+    const Time period = period_start(account->budget.period, when);
+    if (!account->known) continue;
+    turn_to(*account, period);
+    if (account->period != period) continue;
+    account->state.held += amount;
+    holds.push_back({account->budget.id, period, amount});
+  }
+  return holds;
+}
+
 void Accounts::spend(const Payer& payer, Money cost, Time when) {
   if (empty()) return;
   const std::lock_guard lock(mutex_);

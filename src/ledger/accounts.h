@@ -54,6 +54,9 @@ class Accounts {
   // Errors: budget_exceeded.
   Result<Held> hold(const Payer& payer, Money amount);
   void release(const std::vector<Hold>& holds);
+  // What an earlier run of the server held for a use at `when`: it is not checked again.
+  // REQUIRES: no budget of the payer is unknown.
+  std::vector<Hold> hold_again(const Payer& payer, Money amount, Time when);
   // A use that was held at `when`. In the order of the tables, as load().
   void spend(const Payer& payer, Money cost, Time when);
 

@@ -8,6 +8,10 @@ Charge charge(Usage usage, const PriceSheet* sheet, Time at) {
                               &tokens.cache_write_1h, &tokens.output, &tokens.reasoning}) {
     *count = std::clamp<std::int64_t>(*count, 0, kTokensMost);
   }
+  if (usage.media) {
+    usage.media->video = std::clamp<std::chrono::milliseconds>(usage.media->video, {}, kVideoMost);
+    usage.media->images = std::clamp<std::int64_t>(usage.media->images, 0, kImagesMost);
+  }
   const Money cost = sheet != nullptr ? sheet->cost(usage) : Money();
   return {.at = at,
           .model = std::move(usage.model),
@@ -17,7 +21,9 @@ Charge charge(Usage usage, const PriceSheet* sheet, Time at) {
           .priced = sheet != nullptr,
           .estimated = usage.estimated,
           .explicit_cache = usage.explicit_cache,
-          .batch = usage.batch};
+          .batch = usage.batch,
+          .media = usage.media,
+          .resolution = usage.resolution.empty() ? std::nullopt : std::optional(std::move(usage.resolution))};
 }
 
 }  // namespace acloud::ledger

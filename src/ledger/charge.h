@@ -17,6 +17,8 @@ struct Charge {
   bool estimated = false;
   bool explicit_cache = false;
   bool batch = false;
+  std::optional<Media> media = {};
+  std::optional<std::string> resolution = {};
 
   static constexpr auto schema = fields(
       field("at", &Charge::at, "When the call was let through."),
@@ -26,12 +28,14 @@ struct Charge {
       field("priced", &Charge::priced, "False where the model has no price."),
       field("estimated", &Charge::estimated, "Counted here, since the provider gave no figures."),
       field("explicit_cache", &Charge::explicit_cache, "The caller marked what to cache."),
-      field("batch", &Charge::batch, "Done in a batch."));
+      field("batch", &Charge::batch, "Done in a batch."),
+      field("media", &Charge::media, "What was made that is not counted in tokens."),
+      field("resolution", &Charge::resolution, "Of that, where it is known."));
   friend bool operator==(const Charge&, const Charge&) = default;
 };
 
 // `sheet` is null where the model has no price. Counts below zero, which are damage, are taken as zero, and
-// those above kTokensMost as that.
+// those above kTokensMost as that; media likewise.
 Charge charge(Usage usage, const PriceSheet* sheet, Time at);
 
 }  // namespace acloud::ledger

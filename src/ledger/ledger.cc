@@ -42,110 +42,21 @@ std::int64_t OpenCall::tokens() const {
 }
 
 Ledger::Ledger(Parts parts)
-    : parts_(std::move(parts)), usage_(parts_.instance), accounts_(parts_.clock), limits_(parts_.clock) {}
+    : parts_(std::move(parts)),
+      usage_(parts_.instance),
+      accounts_(parts_.clock),
+      limits_(parts_.clock),
+      reservations_({.accounts = accounts_,
+                     .usage = usage_,
+                     .clock = parts_.clock,
+                     .witness = parts_.witness,
+                     .shared = parts_.shared}) {}
 
 std::vector<store::Migration> Ledger::migrations() {
   auto all = UsageTables::migrations();
   for (auto& migration : tables::migrations()) all.push_back(std::move(migration));
+  for (auto& migration : Reservations::migrations()) all.push_back(std::move(migration));
   return all;
-}
-
-// --- What is set. ---
-
-Task<Result<>> Ledger::reload() {
-  struct Read {
-    std::vector<Budget> budgets;
-    std::vector<SetRate> rates;
-    std::int64_t prices_seen;
-  };
-  ACLOUD_CO_TRY(Read read, co_await parts_.database.read([](store::Reader& reader) -> Result<Read> {
-    Read read;
-    ACLOUD_TRY(read.budgets, tables::budgets(reader));
-    ACLOUD_TRY(read.rates, tables::rates(reader));
-    ACLOUD_TRY(const store::Rows rows, reader.query("SELECT COALESCE(MAX(updated), 0) FROM prices"));
-    read.prices_seen = rows.front().integer(0);
-    return read;
-  }));
-  accounts_.set_all(std::move(read.budgets));
-  limits_.set_all(std::move(read.rates));
-  if (read.prices_seen == prices_seen_) co_return {};
-  ACLOUD_CO_TRY(const auto sheets,
-                co_await parts_.database.read([](store::Reader& reader) { return tables::prices(reader); }));
-  prices_.set_imported(sheets);
-  prices_seen_ = read.prices_seen;
-  co_return {};
-}
-
-Result<> Ledger::load_in(store::Transaction& transaction, const Budget& budget) {
-  const Time from = period_start(budget.period, parts_.clock.now());
-  ACLOUD_TRY(const Money spent, tables::spent_since(transaction, budget.scope, from));
-  accounts_.load(budget, from, spent);
-  return {};
-}
-
-Task<Result<>> Ledger::load_unknown(const Payer& payer) {
-  const std::vector<Budget> unknown = accounts_.unknown(payer);
-  if (unknown.empty()) co_return {};
-  // A write, though it writes nothing: on the writer's thread no record is kept between the sum and load().
-  auto loaded = co_await parts_.database.write([this, unknown](store::Transaction& tx) -> Result<> {
-    for (const Budget& budget : unknown) ACLOUD_CHECK(load_in(tx, budget));
-    return {};
-  });
-  if (!loaded) co_return std::unexpected(std::move(loaded).error());
-  co_return {};
-}
-
-Result<Budget> Ledger::set_budget_in(store::Transaction& transaction, const Budget& budget) {
-  ACLOUD_TRY(Budget set, tables::set_budget(transaction, budget));
-  accounts_.set(set);
-  if (!parts_.shared) ACLOUD_CHECK(load_in(transaction, set));
-  return set;
-}
-
-Result<> Ledger::delete_budget_in(store::Transaction& transaction, const std::string& id) {
-  ACLOUD_CHECK(tables::delete_budget(transaction, id));
-  accounts_.remove(id);
-  return {};
-}
-
-Result<Money> Ledger::left_in(store::Reader& reader, const Budget& budget, Time now) const {
-  if (parts_.shared) {
-    ACLOUD_TRY(const Accounts::State state, tables::state_in(reader, budget, now));
-    return budget.limit - state.spent - state.held;
-  }
-  const Accounts::State state = accounts_.state(budget.id, now).value_or(Accounts::State{});
-  return budget.limit - state.spent - state.held;
-}
-
-Result<> Ledger::share_in(store::Transaction& transaction, const Scope& of, std::optional<Money> amount,
-                          Time now) {
-  if (of.id.empty()) return {};
-  ACLOUD_TRY(std::optional<Budget> budget, tables::budget_of(transaction, of, Period::total));
-  if (!budget) return {};
-  ACLOUD_TRY(const Money left, left_in(transaction, *budget, now));
-  if (!amount) {
-    return fail(ErrorCode::invalid_argument,
-                "budget: must be named, since it comes out of {}'s, of which {} is left", of.id, left.text());
-  }
-  if (left < *amount)
-    return fail(ErrorCode::budget_exceeded, "budget: {} of {}'s budget is left, not {}", left.text(), of.id,
-                amount->text());
-  budget->limit -= *amount;
-  ACLOUD_CHECK(set_budget_in(transaction, *budget));
-  return {};
-}
-
-Result<> Ledger::give_back_in(store::Transaction& transaction, const Scope& from, const Scope& to, Time now) {
-  ACLOUD_TRY(std::optional<Budget> own, tables::budget_of(transaction, from, Period::total));
-  ACLOUD_TRY(std::optional<Budget> other, tables::budget_of(transaction, to, Period::total));
-  if (!own || !other) return {};
-  ACLOUD_TRY(const Money left, left_in(transaction, *own, now));
-  if (left <= Money()) return {};
-  own->limit -= left;
-  other->limit += left;
-  ACLOUD_CHECK(set_budget_in(transaction, *own));
-  ACLOUD_CHECK(set_budget_in(transaction, *other));
-  return {};
 }
 
 // --- A call's way. ---
@@ -181,9 +92,11 @@ Task<Result<RateLimits::Counted>> Ledger::hold_shared(OpenCall& call, const Esti
   const std::vector<RateRule> rules = limits_.matching(payer);
   if (!call.in_store && rules.empty() && accounts_.matching(payer).empty()) co_return RateLimits::Counted{};
   StoredCall provisional = call.stored;
-  provisional.charges.push_back(
-      charge({.model = estimate.model, .tokens = {.input_uncached = estimate.input}, .estimated = true},
-             call.sheet.get(), call.at));
+  if (!call.deferred) {
+    provisional.charges.push_back(
+        charge({.model = estimate.model, .tokens = {.input_uncached = estimate.input}, .estimated = true},
+               call.sheet.get(), call.at));
+  }
   const tables::SharedHold hold{.rules = rules,
                                 .payer = payer,
                                 .amount = amount,
@@ -207,8 +120,9 @@ Task<Result<>> Ledger::hold(OpenCall& call, Estimate estimate) {
     estimate.max_output = std::clamp<std::int64_t>(*estimate.max_output, 0, kTokensMost);
   call.sheet = prices_.find(estimate.model);
   call.model = estimate.model;
+  call.deferred = estimate.deferred;
   const Money amount = call.sheet ? call.sheet->bound(estimate) : Money();
-  if (!parts_.shared) ACLOUD_CO_CHECK(co_await load_unknown(call.payer(estimate.model)));
+  ACLOUD_CO_CHECK(co_await know(call.payer(estimate.model)));
   Result<RateLimits::Counted> counted = RateLimits::Counted{};
   if (parts_.shared) {
     // Once begun it is finished: whether it holds must be known.
@@ -220,6 +134,7 @@ Task<Result<>> Ledger::hold(OpenCall& call, Estimate estimate) {
   call.shares = std::move(counted->shares);
   call.standing = counted->standing;
   call.held = true;
+  if (call.deferred) co_return {};
   note(call, {.model = estimate.model,
               .tokens = {.input_uncached = estimate.input},
               .estimated = true,
@@ -257,7 +172,8 @@ void Ledger::book(OpenCall& call) {
 Result<> Ledger::settle_in(store::Transaction& transaction, const Entry& entry, OpenCall& call) {
   // Nothing is owed: also not if the server is killed from here on.
   if (entry.charges.empty()) parts_.calls.free(std::exchange(call.slot, OpenCalls::kNone));
-  ACLOUD_TRY(const std::int64_t kept, usage_.keep_in(transaction, {&entry, 1}));
+  const bool later = call.deferred && entry.outcome == "ok";
+  ACLOUD_TRY(const std::int64_t kept, later ? std::int64_t{0} : usage_.keep_in(transaction, {&entry, 1}));
   if (!parts_.shared) {
     book(call);
     return {};
@@ -294,7 +210,7 @@ Result<> Ledger::keep_found_in(store::Transaction& transaction, const StoredCall
   if (!call.charges.empty()) {
     ACLOUD_TRY(const std::int64_t kept, usage_.keep_in(transaction, {&entry, 1}));
     if (kept > 0) {
-      if (parts_.witness) ACLOUD_CHECK(parts_.witness(transaction, call));
+      if (parts_.witness) ACLOUD_CHECK(parts_.witness(transaction, call, entry.outcome));
       for (const Charge& charge : call.charges) {
         if (!parts_.shared) break;
         ACLOUD_CHECK(tables::spend_in(transaction, payer_of(call, charge.model), charge.cost, charge.at));
@@ -362,9 +278,25 @@ Task<Result<>> Ledger::keep_abandoned() {
   co_return co_await keep_found(std::move(calls));
 }
 
+// What was held when the last server ended is held still. In memory alone where the database is this
+// server's.
+Task<Result<>> Ledger::take_up_reservations() {
+  if (parts_.shared) co_return {};
+  ACLOUD_CO_TRY(const std::vector<Reservation> open, co_await parts_.database.read([](store::Reader& reader) {
+    return Reservations::all(reader);
+  }));
+  for (const Reservation& each : open) {
+    ACLOUD_CO_CHECK(co_await know(each.payer()));
+    reservations_.take_up(each);
+  }
+  co_return {};
+}
+
 Task<Result<>> Ledger::start() {
   ACLOUD_CO_CHECK(co_await reload());
+  // Before any budget is known: what is charged here is then read with the rest.
   ACLOUD_CO_CHECK(co_await keep_earlier());
+  ACLOUD_CO_CHECK(co_await take_up_reservations());
   co_return co_await maintain();  // so that a shared database knows of this run before its first hold
 }
 

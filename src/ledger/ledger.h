@@ -9,6 +9,8 @@
 // Where a server has the database to itself (SQLite), budgets and limits are checked in memory. Where servers
 // share one (PostgreSQL), a call that any budget or limit applies to is held in a transaction there.
 //
+// What a call starts and leaves running is held by a Reservation, which survives the server.
+//
 // Calls that a killed server leaves are charged by the next server on its data folder (see OpenCalls for what
 // is charged), or, where they were held in a shared database, by any other once the server has given no sign
 // for kLease: until then what they held stays held.
@@ -22,6 +24,7 @@
 #include "ledger/entry.h"
 #include "ledger/ledger_tables.h"
 #include "ledger/open_calls.h"
+#include "ledger/reservations.h"
 #include "ledger/usage_tables.h"
 
 namespace acloud::ledger {
@@ -32,6 +35,7 @@ struct OpenCall {
   bool held = false;
   bool in_store = false;  // what it holds is in the shared database
   bool booked = false;    // what it holds was given back, and what it used is counted
+  bool deferred = false;  // what it starts is counted in its place, if it starts that
   Time at{};
   std::string model;
   std::shared_ptr<const PriceSheet> sheet;  // shared with the book, which may have changed since
@@ -55,8 +59,9 @@ class Ledger {
     OpenCalls& calls;
     std::string instance;  // names this run of the server
     bool shared;           // other servers use the database too
-    // Writes the audit record of a call whose server did not live to write it.
-    std::function<Result<>(store::Transaction&, const StoredCall&)> witness;
+    // Writes the audit record of a call whose server did not live to write it ("lost"), or of what a call
+    // had started when that ends.
+    Witness witness;
   };
   explicit Ledger(Parts parts);
   static std::vector<store::Migration> migrations();
@@ -70,6 +75,8 @@ class Ledger {
   RateLimits& limits() { return limits_; }
   const Accounts& accounts() const { return accounts_; }
   bool shared() const { return parts_.shared; }
+  // What outlives the calls that asked for it.
+  Reservations& reservations() { return reservations_; }
 
   // Once for each model that the call tries: a later hold takes the place of an earlier one.
   // Errors: budget_exceeded, rate_limited (refusal.h has their details); unavailable.
@@ -77,6 +84,8 @@ class Ledger {
   // What the attempt under way has used so far, as far as is known: charged where the server is killed.
   void note(OpenCall& call, Usage so_far);
   void used(OpenCall& call, Usage usage);
+  // Before Reservations::reserve_in(), outside of its transaction: where the payer's budgets stand.
+  Task<Result<>> know(const Payer& payer);
   // Keeps calls that used no model.
   Result<> keep_in(store::Transaction& transaction, std::span<const Entry> entries);
   // In the transaction of the call's record; `entry` has the call's charges.
@@ -100,7 +109,7 @@ class Ledger {
   Result<std::optional<Budget>> total_in(store::Reader& reader, const Scope& scope) const;
   Result<Money> left_in(store::Reader& reader, const Budget& budget, Time now) const;
   Result<> load_in(store::Transaction& transaction, const Budget& budget);
-  Task<Result<>> load_unknown(const Payer& payer);
+  Task<Result<>> take_up_reservations();
   Task<Result<RateLimits::Counted>> hold_shared(OpenCall& call, const Estimate& estimate, Money amount);
   Result<RateLimits::Counted> hold_here(OpenCall& call, const Estimate& estimate, Money amount);
   void remember(OpenCall& call, const StoredCall& stored);
@@ -116,6 +125,7 @@ class Ledger {
   Accounts accounts_;
   RateLimits limits_;
   PriceBook prices_;
+  Reservations reservations_;
   Instant next_beat_{};
   std::int64_t prices_seen_ = -1;
   std::mutex mutex_;                     // guards what follows

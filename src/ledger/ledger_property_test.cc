@@ -35,6 +35,11 @@ enum class Deed {
   wait,         // a second or two
   next_hour,
   set_budget,
+  reserve,       // a call is answered, and what it asked for is made later
+  lose_reserve,  // as reserve, but the disk refuses it
+  make,          // what was asked for is there, and told twice
+  make_none,     // the provider could not make it
+  lose_make,     // as make, but the disk refuses the record the first time
 };
 
 struct Step {
@@ -42,12 +47,13 @@ struct Step {
   std::size_t call = 0;     // of those under way
   std::int64_t input = 0;   // tokens
   std::int64_t output = 0;  // tokens at most, and the tokens that come
-  int sort = 0;             // how the input is sorted into buckets
+  int sort = 0;             // how the input is sorted into buckets; images, and which resolution
 };
 
 std::ostream& operator<<(std::ostream& out, const Step& step) {
-  constexpr std::array kNames{"call",        "begin",       "go_on", "fail", "finish",    "break_off",
-                              "lose_record", "die_settled", "kill",  "wait", "next_hour", "set_budget"};
+  constexpr std::array kNames{"call",        "begin",        "go_on", "fail",      "finish",    "break_off",
+                              "lose_record", "die_settled",  "kill",  "wait",      "next_hour", "set_budget",
+                              "reserve",     "lose_reserve", "make",  "make_none", "lose_make"};
   return out << kNames.at(static_cast<std::size_t>(step.deed)) << "(call " << step.call << ", in "
              << step.input << ", out " << step.output << ", sort " << step.sort << ")";
 }
@@ -65,7 +71,12 @@ rc::Gen<Step> any_step() {
                                                                                         {1, kill},
                                                                                         {2, wait},
                                                                                         {1, next_hour},
-                                                                                        {2, set_budget}})),
+                                                                                        {2, set_budget},
+                                                                                        {8, reserve},
+                                                                                        {1, lose_reserve},
+                                                                                        {6, make},
+                                                                                        {2, make_none},
+                                                                                        {1, lose_make}})),
                               rc::gen::set(&Step::call, rc::gen::inRange<std::size_t>(0, kCallsAtOnce)),
                               rc::gen::set(&Step::input, rc::gen::inRange<std::int64_t>(0, 3000)),
                               rc::gen::set(&Step::output, rc::gen::inRange<std::int64_t>(0, 2000)),
@@ -77,7 +88,11 @@ PriceSheet sheet_of_all_buckets() {
                     .output = testing::money("2"),
                     .reasoning = testing::money("3"),
                     .cache_rules = CacheRules::anthropic};
-  return {.tiers = {{std::nullopt, price.rates().value()}}};
+  return {.tiers = {{std::nullopt, price.rates().value()}},
+          .media = MediaRates{
+              .second = {},
+              .second_at = {{"720P", testing::money("0.0001")}, {"1080P", testing::money("0.0002")}},
+              .image = testing::money("0.00005")}};
 }
 
 // In 10^-8 of a unit, by the prices above, so that it is computed another way than the ledger does.
@@ -86,6 +101,9 @@ std::int64_t cost(const Tokens& tokens) {
          200 * tokens.cache_write_1h + 200 * tokens.output + 300 * tokens.reasoning;
 }
 std::int64_t bound(std::int64_t input, std::int64_t output) { return 200 * input + 300 * output; }
+std::int64_t cost(const Media& media, bool fine) {
+  return (fine ? 20 : 10) * media.video.count() + 5000 * media.images;
+}
 Money amount(std::int64_t hundred_millionths) {
   return Money::parse("0.00000001").value() * hundred_millionths;
 }
@@ -99,9 +117,17 @@ struct Running {
   std::int64_t written = 0;
 };
 
+// What was asked for and is not made yet.
+struct Ordered {
+  std::string id;
+  Time at{};
+  Media most;
+};
+
 // What the provider counted, and what was charged of each budget by that.
 struct Counted {
   Tokens tokens;
+  Media media;
   std::int64_t calls = 0;
   std::vector<std::pair<Time, std::int64_t>> costs;  // in 10^-8
 };
@@ -128,6 +154,7 @@ class LedgerProperty : public store::testing::OnEachDatabase {
     std::string workspace;
     std::unique_ptr<Server> server;
     std::vector<Running> running;
+    std::vector<Ordered> ordered;
     Counted counted;
     std::map<Period, std::int64_t> limits;  // in 10^-8
     std::int64_t made = 0;
@@ -165,6 +192,9 @@ class LedgerProperty : public store::testing::OnEachDatabase {
     for (const Running& other : world.running) {
       if (&other != but && period_start(period, other.at) == period_start(period, now))
         sum += bound(other.input, other.most);
+    }
+    for (const Ordered& other : world.ordered) {
+      if (period_start(period, other.at) == period_start(period, now)) sum += cost(other.most, true);
     }
     return sum;
   }
@@ -268,11 +298,73 @@ class LedgerProperty : public store::testing::OnEachDatabase {
                         .created = clock_.now()};
     const bool is_new = !world.limits.contains(period);
     // What runs already when a budget is set holds nothing of it.
-    if (is_new && !world.running.empty()) return;
+    if (is_new && !(world.running.empty() && world.ordered.empty())) return;
     RC_ASSERT(run(database_.write_durably([&](store::Transaction& tx) {
                 return world.server->ledger.set_budget_in(tx, budget);
               })).has_value());
     world.limits[period] = limit;
+  }
+
+  // Money is set aside where every budget has room, and only there.
+  void order(World& world, const Step& step, bool disk_is_well) {
+    const Media most{.video = std::chrono::milliseconds(step.output), .images = step.sort};
+    Reservation wanted{.id = fmt::format("task_{}", ++requests_),
+                       .request_id = fmt::format("g{}", requests_),
+                       .workspace = world.workspace,
+                       .key = "k",
+                       .principal = fmt::format("task_{}", requests_),
+                       .operation = "model.generate",
+                       .model = "m",
+                       .amount = amount(cost(most, true)),
+                       .sheet = sheet_of_all_buckets()};
+    const Time now = clock_.now();
+    bool room = true;
+    for (const auto& [period, limit] : world.limits)
+      room =
+          room && spent(world, period, now) + held(world, period, now, nullptr) + cost(most, true) <= limit;
+    Ledger& ledger = world.server->ledger;
+    RC_ASSERT(wanted.amount == wanted.sheet->cost(most, ""));
+    RC_ASSERT(run(ledger.know(wanted.payer())).has_value());
+    const auto kept = run(database_.write_durably([&](store::Transaction& tx) -> Result<> {
+      ACLOUD_CHECK(ledger.reservations().reserve_in(tx, wanted));
+      if (!disk_is_well) return fail(ErrorCode::unavailable, "the disk is full");
+      return {};
+    }));
+    if (!kept) ledger.reservations().unreserved(wanted.id);
+    RC_ASSERT(kept.has_value() == (room && disk_is_well));
+    if (kept) world.ordered.push_back({.id = wanted.id, .at = now, .most = most});
+  }
+
+  Result<std::optional<Money>> tell(World& world, const std::string& id, std::optional<Usage> usage,
+                                    bool disk_is_well) {
+    return run(database_.write_durably([&, usage](store::Transaction& tx) -> Result<std::optional<Money>> {
+      ACLOUD_TRY(const auto charged,
+                 world.server->ledger.reservations().settle_in(tx, id, usage ? "ok" : "unavailable", usage));
+      if (!disk_is_well) return fail(ErrorCode::unavailable, "the disk is full");
+      return charged;
+    }));
+  }
+
+  void deliver(World& world, const Step& step, bool any, bool disk_is_well) {
+    if (world.ordered.empty()) return;
+    const std::size_t at = step.call % world.ordered.size();
+    const Ordered ordered = world.ordered[at];
+    world.ordered.erase(world.ordered.begin() + static_cast<std::ptrdiff_t>(at));
+    const bool fine = step.input % 2 == 0;
+    const Media made{.video = ordered.most.video / 2, .images = ordered.most.images};
+    std::optional<Usage> usage;
+    if (any) usage = Usage{.provider = "x", .media = made, .resolution = fine ? "1080P" : "720P"};
+    if (!disk_is_well) RC_ASSERT(!tell(world, ordered.id, usage, false).has_value());
+    const auto charged = tell(world, ordered.id, usage, true);
+    RC_ASSERT(charged.has_value());
+    RC_ASSERT(*charged == std::optional(amount(any ? cost(made, fine) : 0)));
+    ++world.made;
+    if (any) {
+      world.counted.media += made;
+      ++world.counted.calls;
+      world.counted.costs.emplace_back(ordered.at, cost(made, fine));
+    }
+    RC_ASSERT(tell(world, ordered.id, usage, true).value() == std::nullopt);
   }
 
   void take(World& world, const Step& step) {
@@ -338,6 +430,15 @@ class LedgerProperty : public store::testing::OnEachDatabase {
       case set_budget:
         put_budget(world, step);
         break;
+      case reserve:
+      case lose_reserve:
+        order(world, step, step.deed == reserve);
+        break;
+      case make:
+      case make_none:
+      case lose_make:
+        deliver(world, step, step.deed != make_none, step.deed != lose_make);
+        break;
     }
   }
 
@@ -357,6 +458,12 @@ class LedgerProperty : public store::testing::OnEachDatabase {
       const auto rows = run(database_.query(fmt::format("SELECT {} FROM {}{}", kSums, table, where)));
       RC_ASSERT(rows.has_value());
       RC_ASSERT(tokens_of(rows->front()) == world.counted.tokens);
+      const auto media = run(database_.query(fmt::format(
+          "SELECT CAST(COALESCE(SUM(video_ms), 0) AS BIGINT), CAST(COALESCE(SUM(images), 0) AS BIGINT) "
+          "FROM {}{}",
+          table, where)));
+      RC_ASSERT(media->front().integer(0) == world.counted.media.video.count());
+      RC_ASSERT(media->front().integer(1) == world.counted.media.images);
     }
     const auto records =
         run(database_.query("SELECT COUNT(*), COUNT(DISTINCT request_id) FROM usage_calls" + where));
@@ -385,6 +492,8 @@ class LedgerProperty : public store::testing::OnEachDatabase {
       for (const auto& [period, limit] : world.limits) RC_ASSERT(spent(world, period, clock_.now()) <= limit);
     }
     kill_server(world);
+    // What was asked for outlives the server, and is made at last.
+    while (!world.ordered.empty()) deliver(world, {.deed = Deed::make}, true, true);
     // Readers see what is committed.
     if (world.last) RC_ASSERT(run(world.last->wait()).has_value());
     check_sums(world);

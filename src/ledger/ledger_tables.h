@@ -52,6 +52,10 @@ struct SharedHold {
 // Counts the call towards its rate limits and holds `amount` of its budgets.
 // Errors: budget_exceeded, rate_limited.
 Result<RateLimits::Counted> hold_in(store::Transaction& transaction, const SharedHold& hold);
+// Holds `amount` of the payer's budgets under that name, and nothing else. Errors: budget_exceeded.
+Result<> hold_budgets_in(store::Transaction& transaction, const Payer& payer, Money amount, Time at,
+                         const std::string& name);
+Result<> release_budgets_in(store::Transaction& transaction, const std::string& name);
 Result<> spend_in(store::Transaction& transaction, const Payer& payer, Money cost, Time at);
 Result<> release_in(store::Transaction& transaction, const std::string& request_id,
                     const std::vector<RateShare>& shares, std::int64_t tokens);

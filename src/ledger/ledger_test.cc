@@ -29,7 +29,7 @@ struct Server {
                 .calls = *calls,
                 .instance = name,
                 .shared = shared,
-                .witness = [this](store::Transaction&, const StoredCall&) -> Result<> {
+                .witness = [this](store::Transaction&, const StoredCall&, std::string_view) -> Result<> {
                   ++witnessed;
                   return {};
                 }}) {

@@ -56,6 +56,8 @@ class Money {
   constexpr Money percent(int share) const { return Money(atto_ * share / 100); }
   // One of a million. REQUIRES: at most 12 decimals, so that it is exact.
   constexpr Money millionth() const { return Money(atto_ / 1'000'000); }
+  // One of a thousand. REQUIRES: at most 15 decimals, so that it is exact.
+  constexpr Money thousandth() const { return Money(atto_ / 1'000); }
   friend constexpr auto operator<=>(Money, Money) = default;
 
  private:

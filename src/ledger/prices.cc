@@ -65,12 +65,26 @@ Money Rates::highest_input(bool batch) const {
 
 Money Rates::highest_output(bool batch) const { return batch ? batch_output : std::max(output, reasoning); }
 
+Money MediaRates::second_of(std::string_view resolution) const {
+  const auto listed = second_at.find(std::string(resolution));
+  if (listed != second_at.end()) return listed->second;
+  if (second && !resolution.empty()) return *second;
+  Money dearest = second.value_or(Money());
+  for (const auto& [name, price] : second_at) dearest = std::max(dearest, price);
+  return dearest;
+}
+
+Money MediaRates::cost(const Media& media, std::string_view resolution) const {
+  return second_of(resolution).thousandth() * media.video.count() + image * media.images;
+}
+
 Money PriceSheet::cost(const Usage& usage) const {
+  const Money made = usage.media ? cost(*usage.media, usage.resolution) : Money();
   const std::int64_t input = usage.tokens.input();
   for (const Tier& tier : tiers) {
-    if (!tier.up_to || input <= *tier.up_to) return tier.rates.cost(usage);
+    if (!tier.up_to || input <= *tier.up_to) return tier.rates.cost(usage) + made;
   }
-  return tiers.empty() ? Money() : tiers.back().rates.cost(usage);
+  return (tiers.empty() ? Money() : tiers.back().rates.cost(usage)) + made;
 }
 
 Money PriceSheet::bound(const Estimate& estimate) const {

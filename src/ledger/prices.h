@@ -1,4 +1,4 @@
-// What tokens cost: a model's price sheet.
+// What tokens, and what is not counted in tokens, cost: a model's price sheet.
 //
 // A sheet has tiers by the length of a request's input: the tier that the input falls into prices all of the
 // request. Within a tier each bucket of tokens has its price. In a batch all input has one price and all
@@ -55,16 +55,40 @@ struct Tier {
   friend bool operator==(const Tier&, const Tier&) = default;
 };
 
+// Prices of what is not counted in tokens.
+struct MediaRates {
+  std::optional<Money> second;             // of video; where it is absent: as the dearest of second_at
+  std::map<std::string, Money> second_at;  // of video of this resolution, "720P"
+  Money image;
+
+  static constexpr auto schema =
+      fields(field("second", &MediaRates::second, "A second of video of any other resolution."),
+             field("second_at", &MediaRates::second_at, "A second of video, by resolution."),
+             field("image", &MediaRates::image, "An image."));
+  friend bool operator==(const MediaRates&, const MediaRates&) = default;
+
+  // Where the resolution is not known (""), the dearest.
+  Money cost(const Media& media, std::string_view resolution) const;
+
+ private:
+  Money second_of(std::string_view resolution) const;
+};
+
 struct PriceSheet {
   std::vector<Tier> tiers;                 // upwards; the last has no end
   std::optional<std::int64_t> max_output;  // tokens that the model can write in one reply
+  std::optional<MediaRates> media = {};
   static constexpr auto schema =
       fields(field("tiers", &PriceSheet::tiers, "Upwards by their length of input."),
-             field("max_output", &PriceSheet::max_output, "Tokens that the model writes at most."));
+             field("max_output", &PriceSheet::max_output, "Tokens that the model writes at most."),
+             field("media", &PriceSheet::media, "Prices of video and images that the model makes."));
   friend bool operator==(const PriceSheet&, const PriceSheet&) = default;
 
   // What that use costs.
   Money cost(const Usage& usage) const;
+  Money cost(const Media& media, std::string_view resolution) const {
+    return this->media ? this->media->cost(media, resolution) : Money();
+  }
   // What no use within the estimate can cost more than.
   Money bound(const Estimate& estimate) const;
 };

@@ -76,21 +76,6 @@ Result<Money> held_of(store::Reader& reader, const Budget& budget, Time from) {
   return sum_of(rows.front());
 }
 
-Result<> hold_budgets(store::Transaction& transaction, const SharedHold& hold) {
-  ACLOUD_TRY(const std::vector<Budget> budgets, matching(transaction, hold.payer));
-  for (const Budget& budget : budgets) {
-    const Time from = period_start(budget.period, hold.at);
-    ACLOUD_TRY(const Money spent, spent_in(transaction, budget, from));
-    ACLOUD_TRY(const Money held, held_of(transaction, budget, from));
-    if (spent + held + hold.amount > budget.limit)
-      return over_budget(budget, spent + held, hold.amount, hold.at);
-    ACLOUD_CHECK(transaction.execute(
-        "INSERT INTO budget_holds (budget, period, request_id, micro, rest) VALUES ($1, $2, $3, $4, $5)",
-        {budget.id, store::to_value(from), hold.call.request_id, hold.amount.micro(), hold.amount.rest()}));
-  }
-  return {};
-}
-
 Result<RateWindow> window_of(store::Reader& reader, const std::string& counter, std::int64_t now) {
   ACLOUD_TRY(
       const Rows rows,
@@ -103,6 +88,26 @@ Result<RateWindow> window_of(store::Reader& reader, const std::string& counter, 
 }
 
 }  // namespace
+
+Result<> hold_budgets_in(store::Transaction& transaction, const Payer& payer, Money amount, Time at,
+                         const std::string& name) {
+  ACLOUD_TRY(const std::vector<Budget> budgets, matching(transaction, payer));
+  for (const Budget& budget : budgets) {
+    const Time from = period_start(budget.period, at);
+    ACLOUD_TRY(const Money spent, spent_in(transaction, budget, from));
+    ACLOUD_TRY(const Money held, held_of(transaction, budget, from));
+    if (spent + held + amount > budget.limit) return over_budget(budget, spent + held, amount, at);
+    ACLOUD_CHECK(transaction.execute(
+        "INSERT INTO budget_holds (budget, period, request_id, micro, rest) VALUES ($1, $2, $3, $4, $5)",
+        {budget.id, store::to_value(from), name, amount.micro(), amount.rest()}));
+  }
+  return {};
+}
+
+Result<> release_budgets_in(store::Transaction& transaction, const std::string& name) {
+  ACLOUD_CHECK(transaction.execute("DELETE FROM budget_holds WHERE request_id = $1", {name}));
+  return {};
+}
 
 Result<RateLimits::Counted> hold_in(store::Transaction& transaction, const SharedHold& hold) {
   RateLimits::Counted counted;
@@ -121,7 +126,7 @@ Result<RateLimits::Counted> hold_in(store::Transaction& transaction, const Share
     counted.shares.push_back({rule.counter, now, hold.tokens});
     counted.standing = narrower(counted.standing, window.standing(rule.limit, now));
   }
-  ACLOUD_CHECK(hold_budgets(transaction, hold));
+  ACLOUD_CHECK(hold_budgets_in(transaction, hold.payer, hold.amount, hold.at, hold.call.request_id));
   ACLOUD_CHECK(transaction.execute("INSERT INTO held_calls (request_id, instance, call) VALUES ($1, $2, $3)",
                                    {hold.call.request_id, hold.instance, encode(hold.call)}));
   return counted;
@@ -149,7 +154,7 @@ Result<> spend_in(store::Transaction& transaction, const Payer& payer, Money cos
 
 Result<> release_in(store::Transaction& transaction, const std::string& request_id,
                     const std::vector<RateShare>& shares, std::int64_t tokens) {
-  ACLOUD_CHECK(transaction.execute("DELETE FROM budget_holds WHERE request_id = $1", {request_id}));
+  ACLOUD_CHECK(release_budgets_in(transaction, request_id));
   ACLOUD_CHECK(transaction.execute("DELETE FROM held_calls WHERE request_id = $1", {request_id}));
   for (const RateShare& share : shares) {
     ACLOUD_CHECK(

@@ -44,6 +44,26 @@ struct Tokens {
   friend bool operator==(const Tokens&, const Tokens&) = default;
 };
 
+// What was made that is not counted in tokens.
+struct Media {
+  std::chrono::milliseconds video{0};  // the length of all videos together
+  std::int64_t images = 0;
+
+  static constexpr auto schema = fields(field("video_s", &Media::video, "Seconds of video that were made."),
+                                        field("images", &Media::images, "Images that were made."));
+
+  Media& operator+=(const Media& other) {
+    video += other.video;
+    images += other.images;
+    return *this;
+  }
+  friend bool operator==(const Media&, const Media&) = default;
+};
+
+// No provider makes more in one generation: as kTokensMost.
+inline constexpr std::chrono::hours kVideoMost{24};
+inline constexpr std::int64_t kImagesMost = 10'000;
+
 // No provider counts more in one call; what claims to is damage, and is cut to this.
 inline constexpr std::int64_t kTokensMost = 1'000'000'000;
 
@@ -55,6 +75,8 @@ struct Estimate {
   std::int64_t input = 0;
   std::optional<std::int64_t> max_output;  // absent: what the model's price sheet says it can write at most
   bool batch = false;
+  // Nothing is used while the call runs: what it starts has a Reservation of its own, and is counted then.
+  bool deferred = false;
 };
 
 // What one attempt of a call has used, by the provider's own figures.
@@ -65,6 +87,8 @@ struct Usage {
   bool estimated = false;       // counted here, since the provider gave no figures
   bool explicit_cache = false;  // the caller marked what to cache (cache_control); such hits have their price
   bool batch = false;           // done in a batch, at its discount
+  std::optional<Media> media = {};
+  std::string resolution = {};  // of the media, as prices name it: "720P"; "" where it is not known
 };
 
 }  // namespace acloud::ledger

@@ -19,6 +19,7 @@ struct Sum {
   std::int64_t calls = 0;
   std::int64_t estimated = 0;
   Tokens tokens;
+  Media media;
   Money cost;
 };
 using Sums = std::map<Group, Sum>;
@@ -38,16 +39,18 @@ Result<bool> insert_use(store::Transaction& transaction, const Entry& entry, std
                         const std::string& instance) {
   const Charge& charge = entry.charges[part];
   const Tokens& tokens = charge.tokens;
+  const Media media = charge.media.value_or(Media());
   ACLOUD_TRY(
       const std::int64_t inserted,
       transaction.execute(
           "INSERT INTO usage_calls (workspace, started, request_id, part, key_id, principal, task, "
           "operation, "
           "outcome, model, provider, estimated, batch, explicit_cache, input_uncached, cache_read, "
-          "cache_write_5m, cache_write_1h, output, reasoning, cost_micro, cost_rest, priced, instance) "
+          "cache_write_5m, cache_write_1h, output, reasoning, cost_micro, cost_rest, priced, instance, "
+          "video_ms, images, resolution) "
           "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, "
           "$20, "
-          "$21, $22, $23, $24) ON CONFLICT (workspace, started, request_id, part) DO NOTHING",
+          "$21, $22, $23, $24, $25, $26, $27) ON CONFLICT (workspace, started, request_id, part) DO NOTHING",
           {std::string(entry.workspace),
            store::to_value(charge.at),
            std::string(entry.request_id),
@@ -71,7 +74,10 @@ Result<bool> insert_use(store::Transaction& transaction, const Entry& entry, std
            charge.cost.micro(),
            charge.cost.rest(),
            std::int64_t{charge.priced},
-           instance}));
+           instance,
+           std::int64_t{media.video.count()},
+           media.images,
+           charge.resolution.value_or("")}));
   return inserted > 0;
 }
 
@@ -81,23 +87,39 @@ Result<> add_to_totals(store::Transaction& transaction, const Group& group, cons
   ACLOUD_CHECK(transaction.execute(
       "INSERT INTO usage_totals AS total (hour, workspace, key_id, principal, operation, model, outcome, "
       "instance, calls, estimated, input_uncached, cache_read, cache_write_5m, cache_write_1h, output, "
-      "reasoning, cost_micro, cost_rest) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) "
+      "reasoning, cost_micro, cost_rest, video_ms, images) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) "
       "ON CONFLICT (workspace, hour, key_id, principal, operation, model, outcome, instance) DO UPDATE SET "
       "calls = total.calls + excluded.calls, estimated = total.estimated + excluded.estimated, "
       "input_uncached = total.input_uncached + excluded.input_uncached, "
       "cache_read = total.cache_read + excluded.cache_read, "
       "cache_write_5m = total.cache_write_5m + excluded.cache_write_5m, "
       "cache_write_1h = total.cache_write_1h + excluded.cache_write_1h, "
+      "video_ms = total.video_ms + excluded.video_ms, images = total.images + excluded.images, "
       "output = total.output + excluded.output, reasoning = total.reasoning + excluded.reasoning, "
       "cost_micro = total.cost_micro + excluded.cost_micro + "
       "(total.cost_rest + excluded.cost_rest) / 1000000000000, "
       "cost_rest = (total.cost_rest + excluded.cost_rest) % 1000000000000",
-      {store::to_value(group.hour), std::string(group.workspace), std::string(group.key),
-       std::string(group.principal), std::string(group.operation), std::string(group.model),
-       std::string(group.outcome), instance, sum.calls, sum.estimated, tokens.input_uncached,
-       tokens.cache_read, tokens.cache_write_5m, tokens.cache_write_1h, tokens.output, tokens.reasoning,
-       sum.cost.micro(), sum.cost.rest()}));
+      {store::to_value(group.hour),
+       std::string(group.workspace),
+       std::string(group.key),
+       std::string(group.principal),
+       std::string(group.operation),
+       std::string(group.model),
+       std::string(group.outcome),
+       instance,
+       sum.calls,
+       sum.estimated,
+       tokens.input_uncached,
+       tokens.cache_read,
+       tokens.cache_write_5m,
+       tokens.cache_write_1h,
+       tokens.output,
+       tokens.reasoning,
+       sum.cost.micro(),
+       sum.cost.rest(),
+       std::int64_t{sum.media.video.count()},
+       sum.media.images}));
   return {};
 }
 
@@ -169,7 +191,13 @@ std::vector<store::Migration> UsageTables::migrations() {
        "  instance TEXT NOT NULL,"
        "  PRIMARY KEY (workspace, started, request_id, part));"
        "CREATE INDEX usage_calls_task ON usage_calls (workspace, task, started);"},
-      {"usage-3", "ALTER TABLE usage_calls ADD COLUMN priced BIGINT NOT NULL DEFAULT 0;"}};
+      {"usage-3", "ALTER TABLE usage_calls ADD COLUMN priced BIGINT NOT NULL DEFAULT 0;"},
+      {"usage-4",
+       "ALTER TABLE usage_calls ADD COLUMN video_ms BIGINT NOT NULL DEFAULT 0;"
+       "ALTER TABLE usage_calls ADD COLUMN images BIGINT NOT NULL DEFAULT 0;"
+       "ALTER TABLE usage_calls ADD COLUMN resolution TEXT NOT NULL DEFAULT '';"
+       "ALTER TABLE usage_totals ADD COLUMN video_ms BIGINT NOT NULL DEFAULT 0;"
+       "ALTER TABLE usage_totals ADD COLUMN images BIGINT NOT NULL DEFAULT 0;"}};
 }
 
 Result<std::int64_t> UsageTables::keep_in(store::Transaction& transaction,
@@ -188,6 +216,7 @@ Result<std::int64_t> UsageTables::keep_in(store::Transaction& transaction,
       sum.calls += part == 0 ? 1 : 0;
       sum.estimated += charge.estimated ? 1 : 0;
       sum.tokens += charge.tokens;
+      sum.media += charge.media.value_or(Media());
       sum.cost += charge.cost;
     }
   }

@@ -20,19 +20,6 @@ bool is_event_stream(const net::Headers& headers) {
   return headers.value("content-type").starts_with("text/event-stream");
 }
 
-std::optional<std::chrono::milliseconds> retry_after(const net::Headers& headers) {
-  const auto number = [&](std::string_view name) -> std::optional<double> {
-    const std::string text(headers.value(name));
-    if (text.empty()) return std::nullopt;
-    char* end = nullptr;
-    const double value = std::strtod(text.c_str(), &end);
-    return *end == '\0' && value >= 0 && value < 1e9 ? std::optional(value) : std::nullopt;
-  };
-  if (const auto ms = number("retry-after-ms")) return std::chrono::milliseconds(std::llround(*ms));
-  if (const auto s = number("retry-after")) return std::chrono::milliseconds(std::llround(*s * 1000));
-  return std::nullopt;
-}
-
 }  // namespace
 
 Attempt::Attempt(Client client, const Model& model, const Target& target, Upstreams& upstreams)

@@ -33,4 +33,8 @@ bool speaks(const ProviderConfig& provider, Form form) {
   return provider.dialect == traits(form).dialect;
 }
 
+bool converses(const ProviderConfig& provider) {
+  return provider.dialect == Dialect::openai || provider.dialect == Dialect::anthropic;
+}
+
 }  // namespace acloud::model

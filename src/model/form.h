@@ -29,5 +29,7 @@ std::optional<Form> form_of(std::string_view name);
 bool is_chat(Form form);
 // Whether the provider takes this form as it is.
 bool speaks(const ProviderConfig& provider, Form form);
+// False for a provider that makes video or images, and takes none of the forms.
+bool converses(const ProviderConfig& provider);
 
 }  // namespace acloud::model

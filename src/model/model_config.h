@@ -10,10 +10,20 @@
 
 namespace acloud::model {
 
-enum class Dialect { openai, anthropic };
+// openai and anthropic are spoken by models that answer; dashscope and vidu by those that make video and
+// images, for which they take minutes.
+enum class Dialect { openai, anthropic, dashscope, vidu };
 constexpr auto enum_names(Dialect) {
   using enum Dialect;
-  return std::array<std::pair<Dialect, std::string_view>, 2>{{{openai, "openai"}, {anthropic, "anthropic"}}};
+  return std::array<std::pair<Dialect, std::string_view>, 4>{
+      {{openai, "openai"}, {anthropic, "anthropic"}, {dashscope, "dashscope"}, {vidu, "vidu"}}};
+}
+
+// What a model makes that model.generate is called for.
+enum class Makes { video, image };
+constexpr auto enum_names(Makes) {
+  return std::array<std::pair<Makes, std::string_view>, 2>{
+      {{Makes::video, "video"}, {Makes::image, "image"}}};
 }
 
 // How one of several targets is chosen.
@@ -47,13 +57,17 @@ struct ProviderConfig {
   std::chrono::milliseconds between_tokens_time{120'000};
   std::chrono::milliseconds total_time{3'600'000};
   std::chrono::milliseconds hang_up_time{5'000};
+  std::chrono::milliseconds poll_time{2'000};
+  ByteCount result = gibibytes(1);
 
   static constexpr auto schema = fields(
       field("name", &ProviderConfig::name, "What targets call it.", required, length(1, 100)),
       field("dialect", &ProviderConfig::dialect, "What it speaks.", required),
       field("base_url", &ProviderConfig::base_url,
-            "Where it is: for openai with /v1 or what stands for it, for anthropic without.", required,
-            length(1, 2000)),
+            "Where it is: for openai with /v1 or what stands for it, for dashscope with /api/v1, for "
+            "anthropic and "
+            "vidu without.",
+            required, length(1, 2000)),
       field("api_key", &ProviderConfig::api_key,
             "In acloud.toml env:NAME or file:PATH; in a call env:NAME or the key itself, which is kept "
             "sealed and "
@@ -74,22 +88,34 @@ struct ProviderConfig {
             between(std::chrono::milliseconds(1), std::chrono::hours(24))),
       field("hang_up_time_s", &ProviderConfig::hang_up_time,
             "How long a reply is still read when its client has gone, to learn what it cost. 0: not at all.",
-            between(std::chrono::milliseconds(0), std::chrono::hours(1))));
+            between(std::chrono::milliseconds(0), std::chrono::hours(1))),
+      field("poll_time_s", &ProviderConfig::poll_time,
+            "For dashscope and vidu: when a generation is first looked at; later less often.",
+            between(std::chrono::milliseconds(10), std::chrono::minutes(5))),
+      field("result_bytes", &ProviderConfig::result, "For dashscope and vidu: one file of a result at most.",
+            between(kibibytes(1), gibibytes(16))));
 };
 
-// Currency units per million tokens.
+// Currency units per million tokens; per second of video and per image.
 struct PriceConfig {
   double input = 0;
   double output = 0;
   std::optional<double> cache_read;
   std::optional<double> cache_write;
+  std::optional<double> second;
+  std::map<std::string, double> second_at;
+  std::optional<double> image;
 
   static constexpr auto schema = fields(
       field("input", &PriceConfig::input, "A million tokens of input.", between(0.0, 1e9)),
       field("output", &PriceConfig::output, "A million tokens of output.", between(0.0, 1e9)),
       field("cache_read", &PriceConfig::cache_read, "A million tokens read from the prompt cache.",
             between(0.0, 1e9)),
-      field("cache_write", &PriceConfig::cache_write, "A million tokens written to it.", between(0.0, 1e9)));
+      field("cache_write", &PriceConfig::cache_write, "A million tokens written to it.", between(0.0, 1e9)),
+      field("second", &PriceConfig::second, "A second of video that it makes.", between(0.0, 1e6)),
+      field("second_at", &PriceConfig::second_at,
+            "The same, where it goes by the resolution: { \"720P\" = 0.6, \"1080P\" = 1.0 }."),
+      field("image", &PriceConfig::image, "An image that it makes.", between(0.0, 1e6)));
 };
 
 struct TargetConfig {
@@ -127,6 +153,7 @@ struct ModelConfig {
   std::optional<ledger::ModelLimits> limits;
   Strategy strategy = Strategy::weighted;
   Affinity affinity = Affinity::session;
+  Makes makes = Makes::video;
   std::int64_t retries = 2;
   std::chrono::milliseconds hedge_after{0};
   std::chrono::seconds cache{0};
@@ -157,6 +184,7 @@ struct ModelConfig {
       field("affinity", &ModelConfig::affinity,
             "Which calls stay on one target: those of a session that the client names, those with the same "
             "beginning, or none."),
+      field("makes", &ModelConfig::makes, "For targets that speak dashscope or vidu: what it makes."),
       field("retries", &ModelConfig::retries, "How often a failed call is sent again at most.",
             between(0, 10)),
       field("hedge_after_s", &ModelConfig::hedge_after,

@@ -131,6 +131,23 @@ Task<Result<guard::FindingList>> ModelService::findings(kernel::Context& context
   return findings_.list(context, std::move(request));
 }
 
+Task<Result<Json>> ModelService::admit(kernel::Context& context, std::string model, Json words) {
+  const auto table = routes();
+  const guard::Guard guard = guard_of(context.caller, *table, model);
+  const std::string text = to_text(words);
+  guard::Findings findings;
+  Result<std::optional<std::string>> masked = std::nullopt;
+  if (const auto admitted = guard.admit(model, text.size()); !admitted) {
+    masked = std::unexpected(admitted.error());
+  } else if (guard.watches(guard::Side::request)) {
+    masked = guard.inspect(text, guard::Side::request, findings);
+  }
+  ACLOUD_CO_CHECK(co_await findings_.keep(context, model, std::move(findings)).shielded());
+  if (!masked) co_return std::unexpected(std::move(masked).error());
+  if (!*masked) co_return words;
+  co_return parse_json(**masked);
+}
+
 // What came in a dialect's bytes leaves in them.
 Task<Result<>> ModelService::pass(kernel::Context& context, Form form, const std::string& model) {
   ACLOUD_CO_TRY(Answer answer,

@@ -31,13 +31,17 @@ class ModelService {
   // Only with a payload.
   Task<Result<ChatAnswer>> count_tokens(kernel::Context& context, Chat request);
 
+  // What is asked for in words that are no conversation, as guardrails let it through.
+  // Errors: permission_denied, too_large.
+  Task<Result<Json>> admit(kernel::Context& context, std::string model, Json words);
+  std::shared_ptr<const RouteTable> routes() const;
+
   // What guardrails found: the operator's.
   Task<Result<guard::FindingList>> findings(kernel::Context& context, guard::ListFindings request);
 
   std::vector<prometheus::MetricFamily> metrics() const;
 
  private:
-  std::shared_ptr<const RouteTable> routes() const;
   guard::Guard guard_of(const kernel::Caller& caller, const RouteTable& routes,
                         const std::string& model) const;
   Task<Result<Answer>> exchange(kernel::Context& context, const kernel::Payload& payload,

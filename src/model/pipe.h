@@ -8,6 +8,7 @@
 #include "ledger/usage.h"
 #include "model/form.h"
 #include "model/sse_cutter.h"
+#include "net/http.h"
 
 namespace acloud::model {
 
@@ -47,5 +48,7 @@ std::optional<ledger::Tokens> usage_in_reply(Form form, std::string_view usage_j
 // The error that an upstream's error body tells of, by its status: with details.status, and details.body
 // where the bytes are the dialect's own and small enough to be passed on.
 Error upstream_error(std::string_view provider, Dialect dialect, int status, std::string_view body);
+// How long a provider asks to be left alone; nothing where it does not say.
+std::optional<std::chrono::milliseconds> retry_after(const net::Headers& headers);
 
 }  // namespace acloud::model

@@ -111,9 +111,42 @@ void declare_routes(kernel::Product& model, RouteService& routes) {
       .handler(routes, &RouteService::delete_route);
 }
 
+void declare_generations(kernel::Product& model, generation::Generations& generations) {
+  using generation::Generate;
+  model.operation<Generate, generation::Generation>("generate")
+      .summary("Have a video or images made.")
+      .keywords(
+          "video movie film clip picture image photo animate animation text-to-video image-to-video draw "
+          "render wan "
+          "vidu create")
+      .description(
+          "Answers at once with a task: task.get has its progress, and in the end where the result is and "
+          "what it "
+          "cost; task.wait waits for it, task.cancel stops it. It goes on through a restart of the server. "
+          "What it "
+          "can cost at most is held of the budgets until it has ended. With into the result is put into a "
+          "bucket; "
+          "without it stays at the provider's address, for a day.")
+      .effect(Effect::spend)
+      .resource(model_of<Generate>)
+      .starts({.get = "task.get",
+               .cancel = "task.cancel",
+               .events = "task.events",
+               .questions = "approval.list",
+               .decide = "approval.decide",
+               .asks = nullptr})
+      .example("Five seconds of film",
+               R"({"model":"wan","prompt":"A paper boat on a rainy street, at dusk","duration_s":5})")
+      .example("From a picture, into a bucket",
+               R"({"model":"wan","prompt":"The boat sails off","images":["https://example.com/boat.png"],)"
+               R"("into":{"bucket":"films","prefix":"boat/"}})")
+      .handler(generations, &generation::Generations::generate);
+}
+
 }  // namespace
 
-void declare(kernel::Catalog& catalog, ModelService& service, FileService& files, RouteService& routes) {
+void declare(kernel::Catalog& catalog, ModelService& service, FileService& files, RouteService& routes,
+             generation::Generations& generations) {
   auto& model = catalog.add("model", "Every model that the operator offers, behind one address.");
   model.operation<ListModels, ModelList>("list")
       .summary("List the models.")
@@ -159,6 +192,7 @@ void declare(kernel::Catalog& catalog, ModelService& service, FileService& files
       .operator_only()
       .example("The latest", R"({"limit":20})")
       .handler(service, &ModelService::findings);
+  declare_generations(model, generations);
   declare_files(model, files);
   declare_routes(model, routes);
 }

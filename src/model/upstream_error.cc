@@ -53,6 +53,19 @@ std::optional<ledger::Tokens> usage_in_reply(Form form, std::string_view usage_j
   return form == Form::openai_responses ? responses_usage(*usage) : openai_usage(*usage);
 }
 
+std::optional<std::chrono::milliseconds> retry_after(const net::Headers& headers) {
+  const auto number = [&](std::string_view name) -> std::optional<double> {
+    const std::string text(headers.value(name));
+    if (text.empty()) return std::nullopt;
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    return *end == '\0' && value >= 0 && value < 1e9 ? std::optional(value) : std::nullopt;
+  };
+  if (const auto ms = number("retry-after-ms")) return std::chrono::milliseconds(std::llround(*ms));
+  if (const auto s = number("retry-after")) return std::chrono::milliseconds(std::llround(*s * 1000));
+  return std::nullopt;
+}
+
 Error upstream_error(std::string_view provider, Dialect dialect, int status, std::string_view body) {
   const auto parsed = parse_json(body);
   std::string message = parsed ? message_in(*parsed) : "";

@@ -30,7 +30,7 @@ void ask_for_usage(const kernel::Payload& payload, std::vector<net::ReplayBody::
 Result<Form> form_for(const Provider& provider, Form form) {
   if (speaks(provider.config, form)) return form;
   if (provider.in_process && form == Form::anthropic_count_tokens) return form;
-  if (!is_chat(form)) {
+  if (!is_chat(form) || !converses(provider.config)) {
     return fail(ErrorCode::invalid_argument, "provider {} does not speak {}, which has no counterpart there",
                 provider.config.name, traits(form).name);
   }

@@ -24,7 +24,7 @@ bool may_pass(const Error& error) {
 class Driver {
  public:
   Driver(Spec spec, Time deadline, Journal& journal, Performer& performer, Clock& clock, Control& control)
-      : script_(std::move(spec)),
+      : course_(course_of(std::move(spec))),
         deadline_(deadline),
         journal_(journal),
         performer_(performer),
@@ -34,9 +34,9 @@ class Driver {
   Task<Result<Driven>> run() {
     ACLOUD_CO_CHECK(co_await replay());
     for (;;) {
-      const std::vector<Step> steps = script_.next();
+      const std::vector<Step> steps = course_->next();
       if (steps.empty()) {
-        ACLOUD_CO_CHECK(co_await journal_.end(script_.ending()));
+        ACLOUD_CO_CHECK(co_await journal_.end(course_->ending()));
         co_return Driven::ended;
       }
       ACLOUD_CO_TRY(const bool interrupted, co_await check_interrupt());
@@ -60,19 +60,19 @@ class Driver {
     for (auto entry = entries.begin(); entry != entries.end(); ++entry) {
       const Step& step = entry->step;
       if (step.kind == StepKind::interrupt && step.name == kOutgrown) {
-        script_.outgrow({}, step.number);
+        course_->outgrow({}, step.number);
       } else if (step.kind == StepKind::interrupt) {
-        script_.interrupt(step.name);
+        course_->interrupt(step.name);
       } else if (!is_next(step)) {
         const auto taken_over = std::find_if(entry, entries.end(), [](const Entry& later) {
           return later.step.kind == StepKind::interrupt && later.step.name == kOutgrown;
         });
         const std::span rest(entry, taken_over);
         if (taken_over == entries.end()) co_return co_await outgrow(rest);
-        script_.outgrow(rest, taken_over->step.number);
+        course_->outgrow(rest, taken_over->step.number);
         entry = taken_over;
       } else if (entry->outcome) {
-        script_.take(step.number, *entry->outcome);
+        course_->take(step.number, *entry->outcome);
       } else {
         begun_[step.number] = entry->began;
       }
@@ -82,7 +82,7 @@ class Driver {
 
   // Is it what the script does there?
   bool is_next(const Step& step) {
-    const std::vector<Step>& expected = script_.next();
+    const std::vector<Step>& expected = course_->next();
     const auto found = std::ranges::find(expected, step.number, &Step::number);
     return found != expected.end() && found->kind == step.kind && found->name == step.name;
   }
@@ -91,7 +91,7 @@ class Driver {
   Task<Result<>> outgrow(std::span<const Entry> rest) {
     const std::int64_t number = rest.back().step.number + kUnderWayMost;
     ACLOUD_CO_CHECK(co_await journal_.keep(interruption(number, std::string(kOutgrown))).shielded());
-    script_.outgrow(rest, number);
+    course_->outgrow(rest, number);
     co_return Result<>();
   }
 
@@ -103,13 +103,13 @@ class Driver {
 
   // Journals that the task is cancelled or out of time, once.
   Task<Result<bool>> check_interrupt() {
-    if (!script_.can_be_interrupted()) co_return false;
+    if (!course_->can_be_interrupted()) co_return false;
     const std::string why = !control_.interrupt.empty() ? control_.interrupt
                             : clock_.now() >= deadline_ ? std::string("deadline")
                                                         : std::string();
     if (why.empty()) co_return false;
-    ACLOUD_CO_CHECK(co_await journal_.keep(interruption(script_.next_number(), why)).shielded());
-    script_.interrupt(why);
+    ACLOUD_CO_CHECK(co_await journal_.keep(interruption(course_->next_number(), why)).shielded());
+    course_->interrupt(why);
     co_return true;
   }
 
@@ -136,7 +136,7 @@ class Driver {
     bool any = false;
     for (const Doing& doing : all) {
       if (!doing.outcome) continue;
-      script_.take(doing.step.number, *doing.outcome);
+      course_->take(doing.step.number, *doing.outcome);
       any = true;
     }
     // Cut, and nobody says for what reason the task ends: then the server does.
@@ -188,7 +188,7 @@ class Driver {
 
   // True: nothing of it is over yet, and the task is parked.
   Task<Result<bool>> wait(const std::vector<Step>& steps) {
-    Time due = deadline_;
+    Time due = course_->can_be_interrupted() ? deadline_ : Time::max();
     std::vector<std::string> signals;
     for (const Step& step : steps) {
       Entry entry{.step = step, .outcome = {}, .began = clock_.now()};
@@ -201,7 +201,7 @@ class Driver {
       if (step.kind == StepKind::signal || step.kind == StepKind::approval) {
         ACLOUD_CO_TRY(const auto outcome, co_await journal_.take_signal(entry).shielded());
         if (outcome) {
-          script_.take(step.number, *outcome);
+          course_->take(step.number, *outcome);
           co_return false;
         }
         ACLOUD_CO_TRY(const bool late, co_await is_late(entry, due));
@@ -219,7 +219,7 @@ class Driver {
       }
       entry.outcome = Outcome{.ok = true, .json = step.input};
       ACLOUD_CO_CHECK(co_await journal_.keep(entry).shielded());
-      script_.take(step.number, *entry.outcome);
+      course_->take(step.number, *entry.outcome);
       co_return false;
     }
     ACLOUD_CO_CHECK(co_await journal_.park(due, std::move(signals)).shielded());
@@ -238,11 +238,11 @@ class Driver {
     entry.outcome =
         failure("deadline_exceeded", fmt::format("nobody approved this call within {} s", most.count()));
     ACLOUD_CO_CHECK(co_await journal_.keep(entry).shielded());
-    script_.take(entry.step.number, *entry.outcome);
+    course_->take(entry.step.number, *entry.outcome);
     co_return true;
   }
 
-  Script script_;
+  std::unique_ptr<Course> course_;
   Time deadline_;
   Journal& journal_;
   Performer& performer_;

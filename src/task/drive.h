@@ -1,5 +1,5 @@
-// Drives a script: does its steps, keeps what came of each before the next begins, and goes on where an
-// earlier run was cut off.
+// Drives the course of a task: does its steps, keeps what came of each before the next begins, and goes on
+// where an earlier run was cut off.
 //
 // Disk, network and clock are behind interfaces, so that ten thousand runs with faults take seconds
 // (simulation_test.cc).

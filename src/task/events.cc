@@ -1,6 +1,7 @@
 #include "task/events.h"
 
 #include "base/json_text.h"
+#include "task/errand.h"
 
 namespace acloud::task {
 namespace {
@@ -102,6 +103,14 @@ class Writer {
                       line_.entry.outcome->ok ? outcome.value("value", OrderedJson()) : outcome}}}});
   }
 
+  // Of work that is done elsewhere: how far it is, where that is known.
+  void progress() {
+    if (!line_.entry.outcome->ok) return call();
+    const OrderedJson state = parse(line_.entry.outcome->json);
+    if (state.contains("progress") && !state["progress"].is_null())
+      add("CUSTOM", {{"name", "progress"}, {"value", state["progress"]}});
+  }
+
   std::vector<Event> take() { return std::move(events_); }
 
  private:
@@ -156,6 +165,10 @@ std::vector<Event> events_of(const std::string& task, const tables::Line& line) 
     writer.chat();
   } else if (step.kind == StepKind::approval) {
     writer.approval();
+  } else if (step.as_owner && step.name.ends_with(ErrandCourse::kLook)) {
+    writer.progress();
+  } else if (step.as_owner && step.name.ends_with(ErrandCourse::kWait)) {
+    // Nothing happens in it.
   } else if (step.as_owner || step.kind == StepKind::interrupt) {
     writer.call();
   } else {

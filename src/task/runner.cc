@@ -194,9 +194,12 @@ class Runner::Worker {
     if (!spec) co_return co_await give_up(journal, spec.error());
     ACLOUD_CO_TRY(const bool works, co_await parts().key_works(task.owner.key));
     if (!works && control.interrupt.empty()) control.interrupt = "revoked";
-    CallPerformer performer(parts().path, parts().random, task,
-                            grant_of(spec->request, spec->tools, task.deadline));
-    const DoneBy by = done_by(spec->request);
+    CallPerformer calls(parts().path, parts().random, task,
+                        grant_of(spec->request, spec->tools, task.deadline));
+    ErrandPerformer errand(parts().errands, task);
+    Performer& performer = spec->errand.empty() ? static_cast<Performer&>(calls) : errand;
+    DoneBy by = done_by(spec->request);
+    by.is_program = by.is_program || !spec->errand.empty();
     const auto driven =
         co_await drive(*std::move(spec), task.deadline, journal, performer, parts().clock, control);
     // What can't be gone on with would be taken up again for ever.
@@ -215,7 +218,7 @@ class Runner::Worker {
   }
 
   static Result<Spec> spec_of(const Claimed& task) {
-    Spec spec{.id = task.id, .request = {}, .tools = {}};
+    Spec spec{.id = task.id, .request = {}, .tools = {}, .errand = task.errand};
     ACLOUD_TRY(const Json request, parse_json(task.spec_json));
     ACLOUD_TRY(spec.request, decode<RunTask>(request));
     ACLOUD_TRY(spec.tools, tools_from(task.tools_json));

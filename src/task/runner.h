@@ -15,6 +15,7 @@
 #include "async/event_loop.h"
 #include "kernel/call_path.h"
 #include "kernel/instances.h"
+#include "task/errand.h"
 #include "task/store_journal.h"
 
 namespace acloud::task {
@@ -58,6 +59,7 @@ class Runner {
     // Whether the API key of this id still works: a task is not gone on with whose key was revoked.
     std::function<Task<Result<bool>>(std::string key)> key_works;
     WhenEnded when_ended;
+    Errands errands = {};
     std::size_t at_once = 64;  // tasks that run on one loop
   };
   explicit Runner(Parts parts);

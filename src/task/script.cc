@@ -338,21 +338,9 @@ void Script::interrupt(std::string_view why) {
   advance();
   ++next_number_;
   if (!can_be_interrupted()) return;
-  if (why == "deadline") {
-    ending_.state = State::failed;
-    ending_.error =
-        TaskFailure{"deadline_exceeded", "the task was not done by its deadline; deadline_s sets it"};
-  } else if (why == "revoked") {
-    ending_.state = State::failed;
-    ending_.error =
-        TaskFailure{"unauthenticated", "the API key that the task was asked for with works no more"};
-  } else if (why == "moved") {
-    ending_.state = State::failed;
-    ending_.error = TaskFailure{
-        "unavailable", "the server that held the task's sandboxes is gone; task.retry begins it anew"};
-  } else {
-    ending_.state = State::cancelled;
-  }
+  Ending stopped = interrupted(why);
+  ending_.state = stopped.state;
+  ending_.error = std::move(stopped.error);
   batch_.clear();
   begin_teardown();
 }
@@ -371,17 +359,7 @@ void Script::outgrow(std::span<const Entry> rest, std::int64_t number) {
     used_key_ = used_key_ || step.name == "sandbox.start_process";
   }
   // What its work has come to stands, where only the clearing away differs.
-  if (phase_ == Phase::setup || phase_ == Phase::work) {
-    const std::string where =
-        rest.empty() ? "the task"
-                     : fmt::format("step {}, {},", rest.front().step.number, rest.front().step.name);
-    ending_ = {.state = State::failed,
-               .result = {},
-               .error = TaskFailure{"precondition_failed",
-                                    fmt::format("{} was done by another version of acloud, and is not what "
-                                                "this one would do there; task.retry begins it anew",
-                                                where)}};
-  }
+  if (phase_ == Phase::setup || phase_ == Phase::work) ending_ = outgrown(rest);
   next_number_ = number + 1;
   makes_room_ = false;
   batch_.clear();

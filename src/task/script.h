@@ -1,19 +1,16 @@
-// The course of a task: its resources are made, its agent works, its resources are removed.
+// The course of an agent's or a program's task: its resources are made, it works, its resources are removed.
 //
-//   Script script(spec);
-//   for (const Step& step : script.next()) ... script.take(step.number, outcome);
-//
-// A pure state machine. Whatever happens in the middle, a resource that was made is removed or named in the
-// result; a task never ends before.
+// Whatever happens in the middle, a resource that was made is removed or named in the result; a task never
+// ends before.
 #pragma once
 
 #include <deque>
 #include <functional>
 #include <memory>
-#include <span>
 
 #include "task/agent_loop.h"
 #include "task/compensation.h"
+#include "task/course.h"
 
 namespace acloud::task {
 
@@ -22,13 +19,14 @@ struct Spec {
   std::string id;
   RunTask request;
   std::vector<Tool> tools;
+  std::string errand;  // the kind of work that is done elsewhere (errand.h); "" for an agent or a program
 };
 
-class Script {
+class Script final : public Course {
  public:
   // Raised with every change after which an older engine would read a newer journal otherwise: it then leaves
   // such tasks to servers that can go on with them. What becomes of older ones, replay finds out (outgrow()).
-  static constexpr std::int64_t kVersion = 3;
+  static constexpr std::int64_t kVersion = 4;
 
   // In the input of a step: the task's own API key and its id, which are in no journal.
   static constexpr std::string_view kKeyMark = "${task.key}";
@@ -43,24 +41,15 @@ class Script {
   Script(const Script&) = delete;
   Script& operator=(const Script&) = delete;
 
-  // What is to be done now: steps that may be done side by side, those not yet taken. Empty: it has ended.
-  const std::vector<Step>& next();
-  // What came of the step of that number. False where there is none such to be done.
-  bool take(std::int64_t number, const Outcome& outcome);
-  // The number of the step that comes after those given out.
-  std::int64_t next_number() const { return next_number_; }
-  // The task is stopped: `why` is cancelled, deadline or revoked. Takes a number of its own, as it is
-  // journaled. What is being done is given up, and resources are removed.
-  void interrupt(std::string_view why);
-  // An earlier version of the engine did, in `rest` of the journal, what this one does not do there. What
-  // that has made is removed or undone, and the task fails: the outcomes that there are answer other steps
-  // than it would ask for. `number` is the journal's for this, after all of `rest`.
-  void outgrow(std::span<const Entry> rest, std::int64_t number);
+  const std::vector<Step>& next() override;
+  bool take(std::int64_t number, const Outcome& outcome) override;
+  std::int64_t next_number() const override { return next_number_; }
+  void interrupt(std::string_view why) override;
+  void outgrow(std::span<const Entry> rest, std::int64_t number) override;
   // Only while it works, or waits for resources: a step that makes or removes one may have done so already,
-  // and setting up is short. REQUIRES: next() was called since the last take().
-  bool can_be_interrupted() const;
-  // REQUIRES: next() is empty.
-  const Ending& ending() const { return ending_; }
+  // and setting up is short.
+  bool can_be_interrupted() const override;
+  const Ending& ending() const override { return ending_; }
 
  private:
   enum class Phase { setup, work, teardown, ended };

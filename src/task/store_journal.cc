@@ -148,7 +148,7 @@ Task<Result<>> StoreJournal::end(Ending ending) {
     if (ended != 1) return fail(ErrorCode::conflict, "task {} is another server's by now", task.id);
     ACLOUD_CHECK(tables::wake_next(tx, now));
     ACLOUD_TRY(const std::string parent, family::tell_parent(tx, task.id, ending, now));
-    if (!parent.empty() && when_ended)
+    if (when_ended && (!parent.empty() || !task.errand.empty()))
       ACLOUD_CHECK(when_ended(tx, task.owner.workspace, task.id, parent, now));
     return family::interrupt_below(tx, task.id, now);
   }));

@@ -10,7 +10,7 @@
 
 namespace acloud::task {
 
-// Part of the transaction that ends a child.
+// Part of the transaction that ends a child or an errand; `parent` is "" for none.
 using WhenEnded = std::function<Result<>(store::Transaction&, const std::string& workspace,
                                          const std::string& task, const std::string& parent, Time now)>;
 

@@ -63,7 +63,8 @@ std::vector<store::Migration> migrations() {
           {"task-3",
            // Since when it has waited for resources; 0 where it does not.
            "ALTER TABLE tasks ADD COLUMN waits BIGINT NOT NULL DEFAULT 0;"
-           "CREATE INDEX tasks_waits ON tasks (waits) WHERE waits > 0;"}};
+           "CREATE INDEX tasks_waits ON tasks (waits) WHERE waits > 0;"},
+          {"task-4", "ALTER TABLE tasks ADD COLUMN errand TEXT NOT NULL DEFAULT '';"}};
 }
 
 Result<> forget_workspace(store::Transaction& tx, const std::string& workspace) {
@@ -168,13 +169,13 @@ Result<> add(store::Transaction& tx, const NewTask& task, const Owner& owner) {
   ACLOUD_CHECK(tx.execute(
       "INSERT INTO tasks (id, workspace, principal, owner, spec, tools, goal, secret, version, priority, "
       "state, "
-      "attempt, steps, holder, due, interrupt, created, deadline, length, bound, parent, depth) "
+      "attempt, steps, holder, due, interrupt, created, deadline, length, bound, parent, depth, errand) "
       "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', 1, 0, '', $11, '', $11, $12, $13, $14, "
-      "$15, $16)",
+      "$15, $16, $17)",
       {task.id, owner.workspace, owner.principal, encode(owner), task.spec_json, task.tools_json, task.goal,
        task.secret, Script::kVersion, task.priority, store::to_value(task.created),
        store::to_value(task.deadline), std::int64_t{(task.deadline - task.created).count()},
-       std::int64_t{task.bound}, task.parent, task.depth}));
+       std::int64_t{task.bound}, task.parent, task.depth, task.errand}));
   return {};
 }
 
@@ -191,15 +192,17 @@ Result<std::vector<Claimed>> claim(store::Transaction& tx, const Holder& holder,
   for (const store::Row& row : rows) due.push_back({row.text(0), row.text(1), row.integer(2), row.time(3)});
   std::vector<Claimed> claimed;
   for (const std::string& id : choose(std::move(due), now, most, std::move(running))) {
-    ACLOUD_TRY(const Rows taken,
-               tx.query("UPDATE tasks SET holder = $2, due = $3, state = 'running', "
-                        "started = COALESCE(started, $4), "
-                        "interrupt = CASE WHEN interrupt = '' AND place <> '' AND place <> $5 THEN $6 ELSE "
-                        "interrupt END, version = $7, "
-                        "place = CASE WHEN bound <> 0 THEN $5 ELSE place END WHERE id = $1 "
-                        "RETURNING owner, spec, tools, secret, interrupt, attempt, deadline, created, parent",
-                        {id, holder.instance, store::to_value(now + holder.lease), store::to_value(now),
-                         holder.place, std::string(kMoved), Script::kVersion}));
+    ACLOUD_TRY(
+        const Rows taken,
+        tx.query(
+            "UPDATE tasks SET holder = $2, due = $3, state = 'running', "
+            "started = COALESCE(started, $4), "
+            "interrupt = CASE WHEN interrupt = '' AND place <> '' AND place <> $5 THEN $6 ELSE "
+            "interrupt END, version = $7, "
+            "place = CASE WHEN bound <> 0 THEN $5 ELSE place END WHERE id = $1 "
+            "RETURNING owner, spec, tools, secret, interrupt, attempt, deadline, created, parent, errand",
+            {id, holder.instance, store::to_value(now + holder.lease), store::to_value(now), holder.place,
+             std::string(kMoved), Script::kVersion}));
     const store::Row& row = taken.front();
     ACLOUD_TRY(const Json owner_json, parse_json(row.text(0)));
     ACLOUD_TRY(Owner owner, decode<Owner>(owner_json));
@@ -212,7 +215,8 @@ Result<std::vector<Claimed>> claim(store::Transaction& tx, const Holder& holder,
                        .attempt = row.integer(5),
                        .deadline = row.time(6),
                        .created = row.time(7),
-                       .parent = row.text(8)});
+                       .parent = row.text(8),
+                       .errand = row.text(9)});
   }
   return claimed;
 }
@@ -364,38 +368,19 @@ Result<TaskInfo> retry(store::Transaction& tx, const std::string& workspace, con
   if (info.parent)
     return fail(ErrorCode::conflict, "task {} was run by {}, which can run another; or try that one again",
                 id, *info.parent);
-  ACLOUD_CHECK(tx.execute(
-      "UPDATE tasks SET state = 'queued', attempt = attempt + 1, waits = 0, steps = 0, holder = '', due = "
-      "$2, "
-      "interrupt = '', place = '', started = NULL, ended = NULL, deadline = $2 + length, result = NULL, "
-      "error_code = NULL, error_message = NULL WHERE id = $1",
-      {id, store::to_value(now)}));
+  ACLOUD_TRY(
+      const std::int64_t retried,
+      tx.execute(
+          "UPDATE tasks SET state = 'queued', attempt = attempt + 1, waits = 0, steps = 0, holder = '', due "
+          "= "
+          "$2, "
+          "interrupt = '', place = '', started = NULL, ended = NULL, deadline = $2 + length, result = NULL, "
+          "error_code = NULL, error_message = NULL WHERE id = $1 AND errand = ''",
+          {id, store::to_value(now)}));
+  if (retried == 0)
+    return fail(ErrorCode::conflict, "task {} is what a call has started; make that call again", id);
   ACLOUD_CHECK(tx.execute("DELETE FROM task_signals WHERE task = $1", {id}));
   return find(tx, workspace, id);
-}
-
-Result<std::vector<Line>> lines(store::Reader& reader, const std::string& id, std::int64_t attempt,
-                                std::int64_t after, std::int64_t most) {
-  ACLOUD_TRY(const Rows rows,
-             reader.query(
-                 "SELECT number, kind, name, input, ref, as_owner, began, ended, ok, outcome FROM task_steps "
-                 "WHERE task = $1 AND attempt = $2 AND number > $3 ORDER BY number LIMIT $4",
-                 {id, attempt, after, most}));
-  std::vector<Line> found;
-  for (const store::Row& row : rows) {
-    Line& line = found.emplace_back();
-    line.entry.step = {.number = row.integer(0),
-                       .kind = value_of<StepKind>(row.text(1)),
-                       .name = row.text(2),
-                       .input = row.bytes(3),
-                       .ref = row.text(4),
-                       .as_owner = row.integer(5) != 0};
-    line.entry.began = row.time(6);
-    if (row.is_null(7)) continue;
-    line.ended = row.time(7);
-    line.entry.outcome = Outcome{row.integer(8) != 0, row.bytes(9)};
-  }
-  return found;
 }
 
 }  // namespace tables

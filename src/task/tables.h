@@ -39,6 +39,7 @@ struct NewTask {
   Time created{}, deadline{};
   std::string parent;  // the task that asked for it; "" for none
   std::int64_t depth = 0;
+  std::string errand = {};  // as in Spec
 };
 
 // A task that this server has taken up.
@@ -50,6 +51,7 @@ struct Claimed {
   Time deadline{};
   Time created{};
   std::string parent;  // "" for none
+  std::string errand;  // as in Spec
 };
 
 struct Holder {
@@ -109,7 +111,7 @@ Result<Interrupted> interrupt(store::Transaction& transaction, const std::string
                               const std::string& id, Time now);
 Result<TaskInfo> add_signal(store::Transaction& transaction, const std::string& workspace,
                             const SignalTask& signal, Time now);
-// Errors: also conflict: it has not failed or been cancelled, or is a child.
+// Errors: also conflict: it has not failed or been cancelled, is a child, or an errand.
 Result<TaskInfo> retry(store::Transaction& transaction, const std::string& workspace, const std::string& id,
                        Time now);
 struct Line {
@@ -119,6 +121,8 @@ struct Line {
 // The journal of the last attempt from `after` on, at most `most` lines with an outcome.
 Result<std::vector<Line>> lines(store::Reader& reader, const std::string& id, std::int64_t attempt,
                                 std::int64_t after, std::int64_t most);
+// How far an errand is, as its last look told; null where nothing is known, or it is none.
+Result<Json> progress(store::Reader& reader, const std::string& id, std::int64_t attempt);
 
 }  // namespace tables
 

@@ -112,42 +112,64 @@ Result<> TaskService::check_compensation(const RunTask& request) const {
   return {};
 }
 
-Task<Result<TaskInfo>> TaskService::run(Context& context, RunTask request) {
-  ACLOUD_CO_CHECK(check(request));
-  ACLOUD_CO_CHECK(check_compensation(request));
-  ACLOUD_CO_TRY(const std::vector<Tool> tools, tools_for(context.caller, request, context.clock.now()));
+namespace {
+
+NewTask new_task(Context& context, std::string spec_json, std::string goal, std::chrono::seconds deadline) {
   const kernel::Caller& caller = context.caller;
   NewTask made{.id = "task_" + context.random.hex(10),
                .owner = {.workspace = caller.workspace,
                          .principal = caller.principal,
                          .key = caller.key,
                          .grants = caller.grants},
-               .spec_json = encode(request),
-               .tools_json = to_text(tools),
-               .goal = request.goal,
+               .spec_json = std::move(spec_json),
+               .tools_json = "[]",
+               .goal = std::move(goal),
                .secret = context.random.hex(8),
-               .priority = request.priority,
-               .bound = uses_sandboxes(request, tools),
                .created = context.clock.now(),
                .deadline = {}};
-  made.deadline = made.created + request.deadline;
+  made.deadline = made.created + deadline;
   end_with_rights(made);
+  return made;
+}
+
+}  // namespace
+
+Task<Result<TaskInfo>> TaskService::run(Context& context, RunTask request) {
+  ACLOUD_CO_CHECK(check(request));
+  ACLOUD_CO_CHECK(check_compensation(request));
+  ACLOUD_CO_TRY(const std::vector<Tool> tools, tools_for(context.caller, request, context.clock.now()));
+  NewTask made = new_task(context, encode(request), request.goal, request.deadline);
+  made.tools_json = to_text(tools);
+  made.priority = request.priority;
+  made.bound = uses_sandboxes(request, tools);
   if (made.spec_json.size() > kSpecMost) {
     co_return fail(ErrorCode::too_large,
                    "a task's request may have {} bytes; put large files into a bucket and name "
                    "them as objects",
                    kSpecMost);
   }
-  auto info = co_await context.commit([made, budget = request.budget, set = &set_budget_](
-                                          store::Transaction& tx) mutable -> Result<TaskInfo> {
-    const std::string parent = family::is_task(made.owner.principal) ? made.owner.principal : "";
-    if (!parent.empty()) ACLOUD_CHECK(family::adopt(tx, made, parent));
-    ACLOUD_CHECK(tables::add(tx, made, made.owner));
-    ACLOUD_CHECK((*set)(tx, made.owner.workspace, made.id, parent, budget, made.created));
-    return tables::find(tx, made.owner.workspace, made.id);
-  });
+  auto info = co_await context.commit(
+      [made, budget = request.budget, this](store::Transaction& tx) { return make_in(tx, made, budget); });
   if (info) runner_->wake();
   co_return info;
+}
+
+TaskService::Prepared TaskService::prepare(Context& context, Work work) {
+  const RunTask request{.goal = work.goal, .budget = work.budget, .deadline = work.deadline};
+  NewTask made = new_task(context, encode(request), work.goal, work.deadline);
+  made.errand = std::move(work.kind);
+  return {.id = made.id, .make = [made, budget = std::move(work.budget), this](store::Transaction& tx) {
+            return make_in(tx, made, budget);
+          }};
+}
+
+Result<TaskInfo> TaskService::make_in(store::Transaction& tx, NewTask made,
+                                      const std::optional<std::string>& budget) const {
+  const std::string parent = family::is_task(made.owner.principal) ? made.owner.principal : "";
+  if (!parent.empty()) ACLOUD_CHECK(family::adopt(tx, made, parent));
+  ACLOUD_CHECK(tables::add(tx, made, made.owner));
+  ACLOUD_CHECK(set_budget_(tx, made.owner.workspace, made.id, parent, budget, made.created));
+  return tables::find(tx, made.owner.workspace, made.id);
 }
 
 Task<Result<TaskInfo>> TaskService::get(Context& context, TaskName request) {
@@ -155,6 +177,9 @@ Task<Result<TaskInfo>> TaskService::get(Context& context, TaskName request) {
       [workspace = context.workspace(), id = request.id](store::Reader& reader) -> Result<TaskInfo> {
         ACLOUD_TRY(TaskInfo task, tables::find(reader, workspace, id));
         ACLOUD_TRY(task.children, family::children_of(reader, id, kChildrenShown));
+        if (!has_ended(task.state)) {
+          ACLOUD_TRY(task.progress, tables::progress(reader, id, task.attempt));
+        }
         return task;
       });
 }

@@ -28,6 +28,20 @@ class TaskService {
   void connect(Runner& runner) { runner_ = &runner; }
 
   Task<Result<TaskInfo>> run(kernel::Context& context, RunTask request);
+  // A task for work that another product's call asks for, which the Errands of that kind see to.
+  struct Work {
+    std::string kind;
+    std::string goal;
+    std::optional<std::string> budget;
+    std::chrono::seconds deadline{3600};
+  };
+  // The task's id, and what makes it, in the call's own deciding transaction. begin() once that was written.
+  struct Prepared {
+    std::string id;
+    std::function<Result<TaskInfo>(store::Transaction&)> make;
+  };
+  Prepared prepare(kernel::Context& context, Work work);
+  void begin() { runner_->wake(); }
   Task<Result<TaskInfo>> get(kernel::Context& context, TaskName request);
   Task<Result<TaskList>> list(kernel::Context& context, ListTasks request);
   Task<Result<TaskEvents>> events(kernel::Context& context, FollowTask request);
@@ -39,6 +53,8 @@ class TaskService {
   Task<Result<Numbers>> random(kernel::Context& context, DrawNumbers request);
 
  private:
+  Result<TaskInfo> make_in(store::Transaction& tx, NewTask made,
+                           const std::optional<std::string>& budget) const;
   Result<> check_compensation(const RunTask& request) const;
   Result<std::vector<Tool>> tools_for(const kernel::Caller& caller, const RunTask& request, Time now);
 

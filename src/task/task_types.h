@@ -196,6 +196,7 @@ struct TaskInfo {
   Time deadline{};
   std::optional<std::string> parent;
   std::vector<std::string> children;
+  Json progress;
   Json result;
   std::optional<TaskFailure> error;
   static constexpr auto schema = fields(
@@ -212,6 +213,8 @@ struct TaskInfo {
       field("children", &TaskInfo::children,
             "The last 100 tasks that it asked for, the newest first, where one task is got; task.list has "
             "all."),
+      field("progress", &TaskInfo::progress,
+            "How far work is that is done elsewhere, such as a video's, where one task is got."),
       field("result", &TaskInfo::result,
             "What came of it: answer of an agent; exit_code, stdout and stderr of a program; resources that "
             "are kept, and left where one could not be removed."),

@@ -101,7 +101,7 @@ Result<UsagePage> query(store::Reader& reader, const QueryUsage& request, const 
                 "more than {} sums are to be looked at; ask for a shorter time, or group by less", kSumsMost);
   }
   std::map<Values, UsageItem> items;
-  const std::size_t sums = rows.empty() ? 0 : rows.front().values.size() - 9 - kSumsAfter;
+  const std::size_t sums = rows.empty() ? 0 : rows.front().values.size() - kSumColumns - kSumsAfter;
   for (const store::Row& row : rows) {
     Values values;
     for (std::size_t i = 0; i < query.columns.size(); ++i)
@@ -114,6 +114,7 @@ Result<UsagePage> query(store::Reader& reader, const QueryUsage& request, const 
     const Sums more = sums_at(row, sums + kSumsAfter);
     item.tokens += more.tokens;
     item.cost += more.cost;
+    item.media += more.media;
   }
   UsagePage page{.items = {}, .from = *request.from, .to = *request.to, .next_cursor = {}};
   const Values* last = nullptr;

@@ -57,6 +57,7 @@ struct UsageItem {
   std::int64_t failed = 0;
   std::int64_t estimated = 0;
   ledger::Tokens tokens;
+  ledger::Media media;
   ledger::Money cost;
   std::string currency;
   static constexpr auto schema = fields(
@@ -67,7 +68,9 @@ struct UsageItem {
       field("failed", &UsageItem::failed, "How many of them failed."),
       field("estimated", &UsageItem::estimated,
             "Uses that were counted here, the provider giving no figures."),
-      field("tokens", &UsageItem::tokens, "What was used."), field("cost", &UsageItem::cost, "What it cost."),
+      field("tokens", &UsageItem::tokens, "What was used."),
+      field("media", &UsageItem::media, "What was made that is not counted in tokens."),
+      field("cost", &UsageItem::cost, "What it cost."),
       field("currency", &UsageItem::currency, "Of the operator's prices."));
 };
 

@@ -56,9 +56,11 @@ Result<Statement> statement(store::Reader& reader, const StatementOf& request, T
                           .uses = row.integer(4),
                           .estimated = row.integer(5),
                           .tokens = sums.tokens,
+                          .media = sums.media,
                           .cost = sums.cost});
     made.uses += row.integer(4);
     made.tokens += sums.tokens;
+    made.media += sums.media;
     made.cost += sums.cost;
   }
   return made;

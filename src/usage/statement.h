@@ -27,6 +27,7 @@ struct StatementLine {
   bool priced = true;
   std::int64_t uses = 0, estimated = 0;
   ledger::Tokens tokens;
+  ledger::Media media;
   ledger::Money cost;
   static constexpr auto schema = fields(
       field("model", &StatementLine::model, "As it was named."),
@@ -37,6 +38,7 @@ struct StatementLine {
       field("uses", &StatementLine::uses, "How often it was used."),
       field("estimated", &StatementLine::estimated, "How many of these the provider gave no figures for."),
       field("tokens", &StatementLine::tokens, "What was used."),
+      field("media", &StatementLine::media, "What was made that is not counted in tokens."),
       field("cost", &StatementLine::cost, "What it cost."));
 };
 
@@ -47,6 +49,7 @@ struct Statement {
   std::vector<StatementLine> lines;
   std::int64_t uses = 0;
   ledger::Tokens tokens;
+  ledger::Media media;
   ledger::Money cost;
   std::string currency;
   static constexpr auto schema = fields(
@@ -57,6 +60,7 @@ struct Statement {
       field("lines", &Statement::lines, "By model, provider, and whether in a batch."),
       field("uses", &Statement::uses, "Uses together."),
       field("tokens", &Statement::tokens, "Tokens together."),
+      field("media", &Statement::media, "Video and images together."),
       field("cost", &Statement::cost, "Money together."),
       field("currency", &Statement::currency, "Of the operator's prices."));
 };

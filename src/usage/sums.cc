@@ -12,7 +12,8 @@ Sums sums_at(const store::Row& row, std::size_t first) {
                      .cache_write_1h = column(3),
                      .output = column(4),
                      .reasoning = column(5)},
-          .cost = Money::from_columns(column(6), 0) + rest};
+          .cost = Money::from_columns(column(6), 0) + rest,
+          .media = {.video = std::chrono::milliseconds(column(9)), .images = column(10)}};
 }
 
 }  // namespace acloud::usage

@@ -25,6 +25,7 @@ ModelLine model_line(const store::Row& row) {
           .provider = row.text(1),
           .calls = row.integer(2),
           .tokens = sums.tokens,
+          .media = sums.media,
           .cost = sums.cost,
           .priced = row.integer(3) != 0};
 }
@@ -59,6 +60,7 @@ Result<Receipt> read_receipt(store::Reader& reader, const std::string& workspace
   for (const store::Row& row : models) {
     const ModelLine& line = receipt.models.emplace_back(model_line(row));
     receipt.tokens += line.tokens;
+    receipt.media += line.media;
     receipt.cost += line.cost;
   }
   ACLOUD_TRY(const Rows operations, reader.query(kOperations, {workspace, task, kLinesMost}));

@@ -28,12 +28,14 @@ struct ModelLine {
   std::string model, provider;
   std::int64_t calls = 0;
   ledger::Tokens tokens;
+  ledger::Media media;
   ledger::Money cost;
   bool priced = true;
   static constexpr auto schema = fields(
       field("model", &ModelLine::model, "As it was named."),
       field("provider", &ModelLine::provider, "Who did the work; empty for this server itself."),
       field("calls", &ModelLine::calls, "Uses of it."), field("tokens", &ModelLine::tokens, "What was used."),
+      field("media", &ModelLine::media, "What was made that is not counted in tokens."),
       field("cost", &ModelLine::cost, "What that costs."),
       field("priced", &ModelLine::priced, "False where the model has no price: what it cost is not known."));
 };
@@ -44,6 +46,7 @@ struct Receipt {
   std::vector<OperationLine> operations;
   std::int64_t calls = 0;
   ledger::Tokens tokens;
+  ledger::Media media;
   ledger::Money cost;
   static constexpr auto schema = fields(
       field("task", &Receipt::task, "Whose it is."), field("models", &Receipt::models, "Uses of models."),
@@ -52,6 +55,7 @@ struct Receipt {
           "Calls of all operations; those that only read are counted a second or two after they were made."),
       field("calls", &Receipt::calls, "The calls together."),
       field("tokens", &Receipt::tokens, "Tokens together."),
+      field("media", &Receipt::media, "Video and images together."),
       field("cost", &Receipt::cost, "Money together, in the currency of the operator's prices."));
 };
 

@@ -12,7 +12,8 @@ constexpr std::string_view kUse =
     "provider, "
     "batch, estimated, priced, input_uncached, cache_read, cache_write_5m, cache_write_1h, output, "
     "reasoning, "
-    "cost_micro, cost_rest FROM usage_calls WHERE workspace = $1 AND started >= $2 AND started < $3 "
+    "cost_micro, cost_rest, video_ms, images, resolution FROM usage_calls WHERE workspace = $1 AND started "
+    ">= $2 AND started < $3 "
     "AND (started, request_id, part) > ($4, $5, $6) ORDER BY started, request_id, part LIMIT $7";
 
 Use to_use(const store::Row& row, const std::string& currency) {
@@ -37,7 +38,9 @@ Use to_use(const store::Row& row, const std::string& currency) {
                      .output = row.integer(18),
                      .reasoning = row.integer(19)},
           .cost = ledger::Money::from_columns(row.integer(20), row.integer(21)),
-          .currency = currency};
+          .currency = currency,
+          .media = {.video = std::chrono::milliseconds(row.integer(22)), .images = row.integer(23)},
+          .resolution = row.text(24)};
 }
 
 // In quotation marks where it could be taken for something else.
@@ -60,7 +63,9 @@ std::string_view content_type_of(Format format) {
 
 std::string csv_head() {
   return "time,request_id,part,workspace,key,principal,task,operation,outcome,model,provider,batch,estimated,"
-         "priced,input_uncached,cache_read,cache_write_5m,cache_write_1h,output,reasoning,cost,currency\r\n";
+         "priced,input_uncached,cache_read,cache_write_5m,cache_write_1h,output,reasoning,cost,currency,"
+         "video_s,images,"
+         "resolution\r\n";
 }
 
 std::string csv_line(const Use& use) {
@@ -70,8 +75,10 @@ std::string csv_line(const Use& use) {
                                   &use.outcome, &use.model, &use.provider})
     line += "," + cell(*text);
   for (const bool is : {use.batch, use.estimated, use.priced}) line += is ? ",true" : ",false";
-  return line + fmt::format(",{},{},{},{},{},{},{},{}\r\n", t.input_uncached, t.cache_read, t.cache_write_5m,
-                            t.cache_write_1h, t.output, t.reasoning, use.cost.text(), cell(use.currency));
+  const std::chrono::duration<double> video(use.media.video);
+  return line + fmt::format(",{},{},{},{},{},{},{},{},{},{},{}\r\n", t.input_uncached, t.cache_read,
+                            t.cache_write_5m, t.cache_write_1h, t.output, t.reasoning, use.cost.text(),
+                            cell(use.currency), video.count(), use.media.images, cell(use.resolution));
 }
 
 std::string cloud_event(const Use& use) {

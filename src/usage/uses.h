@@ -42,6 +42,8 @@ struct Use {
   ledger::Tokens tokens;
   ledger::Money cost;
   std::string currency;
+  ledger::Media media;
+  std::string resolution;
   static constexpr auto schema = fields(
       field("request_id", &Use::request_id, "As in the response's x-request-id."),
       field("part", &Use::part, "Which attempt of the call, from 0 on."),
@@ -55,7 +57,9 @@ struct Use {
       field("estimated", &Use::estimated, "Counted here, the provider giving no figures."),
       field("priced", &Use::priced, "False where the model has no price."),
       field("tokens", &Use::tokens, "What was used."), field("cost", &Use::cost, "What it cost."),
-      field("currency", &Use::currency, "Of the operator's prices."));
+      field("currency", &Use::currency, "Of the operator's prices."),
+      field("media", &Use::media, "What was made that is not counted in tokens."),
+      field("resolution", &Use::resolution, "Of that; \"\" where it is not known."));
 };
 
 std::string_view content_type_of(Format format);

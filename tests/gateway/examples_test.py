@@ -12,11 +12,12 @@ FOLDER = os.path.join(ROOT, "examples", "providers")
 # File: its dialects.
 EXPECTED = {
     "anthropic": ["anthropic"],
-    "bailian": ["openai", "anthropic"],
+    "bailian": ["openai", "anthropic", "dashscope"],
     "minimax": ["openai", "anthropic"],
     "moonshot": ["openai", "anthropic"],
     "openai": ["openai"],
     "sglang": ["openai"],
+    "vidu": ["vidu"],
     "vllm": ["openai"],
     "zhipu": ["openai", "anthropic"],
 }
