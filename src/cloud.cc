@@ -47,6 +47,8 @@ Cloud::Cloud(Config config, DataFolder folder)
       folder_(std::move(folder)),
       instance_(random_.hex(6)),
       loops_(static_cast<std::size_t>(config_.server.threads)),
+      kept_states_(*disk_, clock_,
+                   {.folder = folder_.path() + "/prefixes", .limit = config_.context_cache.disk}),
       model_files_(folder_.path() + "/models", copying_) {}
 
 Task<Result<std::unique_ptr<Cloud>>> Cloud::start(Config config, DataFolder folder) {
@@ -58,6 +60,7 @@ Task<Result<std::unique_ptr<Cloud>>> Cloud::start(Config config, DataFolder fold
   ACLOUD_CO_CHECK(co_await cloud->keys_->ensure_root(std::move(root_key)));
   ACLOUD_CO_CHECK(co_await cloud->ledger_->start());
   ACLOUD_CO_CHECK(co_await cloud->routes_->follow());
+  cloud->kept_states_.open(engine_models(cloud->config_));
   co_await cloud->local_models_.load(local_models(cloud->config_, cloud->model_files_));
   ACLOUD_CO_CHECK(co_await cloud->runner_->take_over());
   ACLOUD_CO_CHECK(cloud->server_->start());

@@ -114,7 +114,8 @@ class Cloud {
   std::unique_ptr<storage::SqlEngine> sql_;
   std::unique_ptr<storage::DatabaseService> databases_;
   std::unique_ptr<storage::QueueService> queues_;
-  inference::LocalModels local_models_{models_pool_, random_};
+  inference::KeptStates kept_states_;
+  inference::LocalModels local_models_{models_pool_, random_, &kept_states_};
   inference::Endpoint engine_{local_models_, clock_, random_};
   inference::ModelFiles model_files_;
   std::unique_ptr<model::FileService> model_file_service_;

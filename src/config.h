@@ -105,6 +105,15 @@ struct BatchConfig {
                    between(std::chrono::seconds(0), std::chrono::hours(24 * 3650))));
 };
 
+struct ContextCacheConfig {
+  ByteCount disk = gibibytes(2);
+  static constexpr auto schema =
+      fields(field("disk_bytes", &ContextCacheConfig::disk,
+                   "What models that run here have computed of prompts is kept in the data folder when it "
+                   "leaves memory, up to so many bytes. 0: nothing.",
+                   between(ByteCount{0}, gibibytes(1 << 20))));
+};
+
 bool is_currency(std::string_view text);
 
 struct UsageConfig {
@@ -120,6 +129,7 @@ struct Config {
   std::vector<model::ProviderConfig> provider;
   std::vector<model::ModelConfig> model;
   std::vector<model::guard::GuardrailConfig> guardrail;
+  ContextCacheConfig context_cache;
   SandboxConfig sandbox;
   std::vector<mcp::ServerConfig> mcp_server;
   identity::SignUpConfig signup;
@@ -133,6 +143,7 @@ struct Config {
       field("provider", &Config::provider, "Where models are reached.", length(0, 1000)),
       field("model", &Config::model, "What callers name.", length(0, 10'000)),
       field("guardrail", &Config::guardrail, "What may go to models and come back.", length(0, 200)),
+      field("context_cache", &Config::context_cache, "What is kept of prompts that were computed here."),
       field("sandbox", &Config::sandbox, "Isolated environments."),
       field("mcp_server", &Config::mcp_server, "MCP servers of others, whose tools become operations.",
             length(0, 100)),

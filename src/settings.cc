@@ -42,6 +42,14 @@ void add_builtin_models(Config& config) {
   add_builtin_model(config, inference::kBuiltinEncoderName, inference::kBuiltinEncoderFile, 0);
 }
 
+std::vector<std::string> engine_models(const Config& config) {
+  std::vector<std::string> names;
+  for (const model::ModelConfig& each : config.model) {
+    if (each.engine) names.push_back(each.name);
+  }
+  return names;
+}
+
 std::vector<inference::LocalModel> local_models(const Config& config, const inference::ModelFiles& files) {
   std::vector<inference::LocalModel> models;
   for (const model::ModelConfig& each : config.model) {

@@ -18,6 +18,8 @@ net::ServerOptions server_options(const ServerConfig& config);
 std::string runtime_of(const std::string& isolation);
 // The models that are a part of the program are there without being named.
 void add_builtin_models(Config& config);
+// The names of those that this server runs.
+std::vector<std::string> engine_models(const Config& config);
 std::vector<inference::LocalModel> local_models(const Config& config, const inference::ModelFiles& files);
 // What models cost. Errors: invalid_argument, naming the model.
 Result<std::map<std::string, ledger::PriceSheet>> configured_prices(

@@ -15,6 +15,8 @@
 #include <mutex>
 
 #include "async/asio.h"
+#include "async/machine_load.h"
+#include "async/short_poll.h"
 
 namespace acloud::async {
 namespace {
@@ -112,6 +114,7 @@ struct EventLoop::Impl {
   Callbacks round;
   std::map<Timer::Key, Callback> timers;
   std::uint64_t timers_made = 0;
+  ShortPoll short_poll;
 
   // Of all threads.
   Mailbox mailbox;
@@ -173,22 +176,43 @@ struct EventLoop::Impl {
     while (rounds < kRoundsBetweenLooks && run_round()) ++rounds;
     fire_due_timers();
     if (done) return;
-    if (!local.empty()) return look();
+    if (!local.empty()) {
+      look();
+      return;
+    }
+    if (short_poll.worth_it() && !processors_are_wanted() && poll_shortly()) return;
     asleep = true;  // and only then is looked once more: what comes later rings
     if (done || !mailbox.empty()) {
       look();
-    } else if (timers.empty()) {
-      io->context.run_one();
     } else {
-      io->context.run_one_until(timers.begin()->first.first);
+      const Instant begin = now();
+      if (timers.empty()) {
+        io->context.run_one();
+      } else {
+        io->context.run_one_until(timers.begin()->first.first);
+      }
+      short_poll.slept(now() - begin);
     }
     asleep = false;
   }
 
-  // Does what I/O is ready, but not for ever: a handler may make the next one ready.
-  void look() {
-    for (int handlers = 0; handlers < kHandlersAtOnce && io->context.poll_one() != 0; ++handlers) {
+  // Does what I/O is ready, but not for ever: a handler may make the next one ready. Whether any was.
+  bool look() {
+    int handlers = 0;
+    while (handlers < kHandlersAtOnce && io->context.poll_one() != 0) ++handlers;
+    return handlers != 0;
+  }
+
+  // Whether something came meanwhile: I/O, a post or a timer's time.
+  bool poll_shortly() {
+    const Instant begin = now();
+    for (Instant at = begin; at - begin < ShortPoll::kLongest; at = now()) {
+      if (!look() && mailbox.empty() && (timers.empty() || timers.begin()->first.first > at)) continue;
+      short_poll.found();
+      return true;
     }
+    short_poll.found_nothing();
+    return false;
   }
 
   // One turn in virtual time. False where nothing is left to do.

@@ -32,7 +32,8 @@ await run({
   async "openai embeddings"() {
     const reply = await openai.embeddings.create({ model, input: ["one", "two"] });
     assert.equal(reply.data.length, 2);
-    assert.equal(reply.data[0].embedding.length, 128);
+    assert.ok(reply.data[0].embedding.length > 100);
+    assert.equal(reply.data[0].embedding.length, reply.data[1].embedding.length);
   },
   async "anthropic plain"() {
     const reply = await anthropic.messages.create(short);

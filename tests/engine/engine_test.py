@@ -29,6 +29,16 @@ engine = "llama"
 file = "{__file__}"
 """
 DEADLINE_S = 30
+HAS_CLIENTS = shutil.which("node") and os.path.isdir(os.path.join(CLIENTS, "node_modules"))
+
+
+def run_clients(test, script, server, model, count):
+    """Runs the script of tests/clients; all of the `count` things that it tries must hold."""
+    process = subprocess.run(["node", script, server.url, server.key, model], cwd=CLIENTS, capture_output=True, text=True,
+                             timeout=200, check=False, env={**os.environ, "NO_PROXY": "127.0.0.1"})
+    lines = [json.loads(line) for line in process.stdout.splitlines() if line.startswith("{")]
+    test.assertEqual(len(lines), count, process.stderr)
+    test.assertFalse([line for line in lines if not line["ok"]])
 
 
 def chat(text="hello", **more):
@@ -55,6 +65,12 @@ class Bare(unittest.TestCase):
             result = json.dumps({"exit_code": 0, "stdout": "7455\n", "stderr": ""})
             messages += [choice["message"], {"role": "tool", "tool_call_id": call["id"], "content": result}]
             self.assertIn("7455", say()["message"]["content"])
+
+
+    @unittest.skipUnless(HAS_CLIENTS, "needs node and the packages of tests/clients (scripts/setup)")
+    def test_the_public_clients_with_acloud_tiny(self):
+        with Server(flags=["--log", "error"]) as server:
+            run_clients(self, "tiny.mjs", server, "acloud-tiny", 8)
 
 
 class Engine(unittest.TestCase):
@@ -101,7 +117,12 @@ class Engine(unittest.TestCase):
 
     def test_a_model_says_what_it_is(self):
         state = self.engine()
-        self.assertEqual((state["state"], state["parameters"], state["context"]), ("ready", 918912, 2048))
+        self.assertEqual((state["state"], state["parameters"], state["context"]), ("ready", 2853696, 2048))
+        self.assertGreater(state["weights_bytes"], 2 * state["parameters"])
+        self.assertEqual(state["memory_bytes"], 8192 * 2 * 6 * 32 * 6 * 4)  # parallel times context
+        listed = self.server.request("GET", "/v1/models/tiny").json
+        self.assertEqual({name: listed["engine"][name] for name in ("state", "context", "weights_bytes", "memory_bytes")},
+                         {name: state[name] for name in ("state", "context", "weights_bytes", "memory_bytes")})
         broken = self.engine("broken")
         self.assertEqual(broken["state"], "failed")
         self.assertIn("not a GGUF model", broken["error"])
@@ -174,15 +195,9 @@ class Engine(unittest.TestCase):
         self.assertEqual(call["function"]["name"], "object_put")
         self.assertIn(json.loads(call["function"]["arguments"])["bucket"], ("logs", "notes"))
 
-    @unittest.skipUnless(shutil.which("node") and os.path.isdir(os.path.join(CLIENTS, "node_modules")),
-                         "needs node and the packages of tests/clients (scripts/setup)")
+    @unittest.skipUnless(HAS_CLIENTS, "needs node and the packages of tests/clients (scripts/setup)")
     def test_the_public_clients(self):
-        process = subprocess.run(["node", "engine.mjs", self.server.url, self.server.key, "tiny"], cwd=CLIENTS,
-                                 capture_output=True, text=True, timeout=100, check=False,
-                                 env={**os.environ, "NO_PROXY": "127.0.0.1"})
-        lines = [json.loads(line) for line in process.stdout.splitlines() if line.startswith("{")]
-        self.assertEqual(len(lines), 6, process.stderr)
-        self.assertFalse([line for line in lines if not line["ok"]])
+        run_clients(self, "engine.mjs", self.server, "tiny", 6)
 
 
 if __name__ == "__main__":

@@ -160,6 +160,13 @@ TEST_F(EndpointTest, KeepsToAJsonSchema) {
   EXPECT_THAT((*content)["n"], ::testing::AnyOf(1, 2));
 }
 
+TEST_F(EndpointTest, KeepsToAGrammar) {
+  const Json json = ask("/chat/completions", chat({{"grammar", R"(root ::= "yes" | "no")"}})).json();
+  EXPECT_THAT(json["choices"][0]["message"]["content"].get<std::string>(), ::testing::AnyOf("yes", "no"));
+  EXPECT_EQ(json["choices"][0]["finish_reason"], "stop");
+  EXPECT_EQ(ask("/chat/completions", chat({{"grammar", "root ::= ((("}})).status, 400);
+}
+
 TEST(ReadChatCall, KeepsTheOrderOfNames) {
   const auto call = read_chat_call(
       R"({"model":"m","messages":[{"role":"user","content":"x"}],"tool_choice":{"type":"function","function":{"name":"f"}},
@@ -177,12 +184,12 @@ TEST_F(EndpointTest, Embeds) {
   ASSERT_EQ(json["data"].size(), 2U);
   EXPECT_EQ(json["data"][1]["index"], 1);
   const auto numbers = json["data"][0]["embedding"].get<std::vector<float>>();
-  EXPECT_EQ(numbers.size(), 128U);
+  EXPECT_EQ(std::ssize(numbers), (*models_->status("tiny"))->info.embedding);
   const Json coded =
       ask("/v1/embeddings", {{"model", "tiny"}, {"input", "one"}, {"encoding_format", "base64"}}).json();
   const auto bytes = from_base64(coded["data"][0]["embedding"].get<std::string>());
   ASSERT_TRUE(bytes);
-  std::vector<float> decoded(128);
+  std::vector<float> decoded(numbers.size());
   ASSERT_EQ(bytes->size(), decoded.size() * sizeof(float));
   std::memcpy(decoded.data(), bytes->data(), bytes->size());
   EXPECT_EQ(decoded, numbers);

@@ -31,6 +31,8 @@ Task<Result<>> LocalModels::open(Entry& entry) {
     co_return Result<>();
   }
   LiveModel::Options options = entry.declared.options;
+  options.kept = kept_;
+  options.name = entry.declared.name;
   if (entry.declared.file_at_first_call) {
     ACLOUD_CO_TRY(options.engine.file, entry.declared.file_at_first_call());
   }

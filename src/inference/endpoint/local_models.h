@@ -27,8 +27,9 @@ bool is_small(const std::string& file);
 
 class LocalModels final : public Models {
  public:
-  // Both outlive the models.
-  LocalModels(async::BlockingPool& pool, Random& random) : pool_(pool), random_(random) {}
+  // All outlive the models. `kept`: where what leaves their memory is kept, if it is.
+  LocalModels(async::BlockingPool& pool, Random& random, KeptStates* kept = nullptr)
+      : pool_(pool), random_(random), kept_(kept) {}
 
   // Loads all that don't wait for their first call, as many at once as threads of the pool are free. One that
   // can't be loaded is kept with its reason. REQUIRES: called once, before anything else.
@@ -55,6 +56,7 @@ class LocalModels final : public Models {
 
   async::BlockingPool& pool_;
   Random& random_;
+  KeptStates* kept_;
   std::deque<Entry> entries_;  // which they are never changes once load() is done
   store::KeyedLock loading_;   // by name
 };

@@ -47,6 +47,8 @@ struct ModelInfo {
   bool has_chat_template = false;
   bool shares_prefixes = true;  // a sequence can be cut short, and its beginning copied
   SamplingDefaults sampling;    // what the model's makers recommend
+  // What a saved state depends on beside the model's file: the library's build, the processor, the options.
+  std::string state_form;
 };
 
 // How a text becomes tokens. plain: names of special tokens in it are text. marked: they are these tokens.
@@ -101,8 +103,9 @@ class Engine {
 
   // The state of a sequence as bytes, good for this model with these options alone.
   virtual Result<std::string> save(Sequence sequence) = 0;
-  // REQUIRES: the sequence is empty. Errors: invalid_argument: not such bytes; unavailable: too few cells.
-  virtual Result<> restore(Sequence sequence, std::string_view state) = 0;
+  // REQUIRES: the sequence is empty. Errors: invalid_argument: not such bytes, or not of `tokens`, or too few
+  // cells; the sequence is empty then.
+  virtual Result<> restore(Sequence sequence, std::string_view state, std::int32_t tokens) = 0;
 
   // The mean of the last layer over the tokens, scaled to length 1. Touches no sequence.
   // Errors: invalid_argument: no tokens, or more than model().batch; internal.

@@ -57,9 +57,15 @@ common_chat_templates_inputs inputs_of(const ChatRequest& request) {
 Constraint constraint_of(common_chat_params& params, const ChatRequest& request) {
   Constraint constraint;
   constraint.preserved = std::move(params.preserved_tokens);
-  if (params.grammar.empty()) return constraint;
   using enum Constraint::Source;
-  constraint.source = !request.tools_json.empty() ? tools : request.grammar.empty() ? schema : caller;
+  // A template does not always hand back the grammar that it was given.
+  if (!request.grammar.empty()) {
+    constraint.source = caller;
+    constraint.grammar = request.grammar;
+    return constraint;
+  }
+  if (params.grammar.empty()) return constraint;
+  constraint.source = request.tools_json.empty() ? schema : tools;
   constraint.grammar = std::move(params.grammar);
   constraint.lazy = params.grammar_lazy;
   constraint.begun = params.generation_prompt;

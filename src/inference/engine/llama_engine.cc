@@ -118,17 +118,22 @@ Result<std::string> LlamaEngine::save(Sequence sequence) {
   }
 }
 
-Result<> LlamaEngine::restore(Sequence sequence, std::string_view state) {
+Result<> LlamaEngine::restore(Sequence sequence, std::string_view state, std::int32_t tokens) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(state.data());
+  const llama_memory_t memory = llama_get_memory(context_.get());
   std::string reason;
   try {
-    if (llama_state_seq_set_data(context_.get(), bytes, state.size(), sequence) == state.size()) return {};
+    // No bytes at all it takes for a state that is restored.
+    if (llama_state_seq_set_data(context_.get(), bytes, state.size(), sequence) == state.size() &&
+        llama_memory_seq_pos_min(memory, sequence) == 0 &&
+        llama_memory_seq_pos_max(memory, sequence) == tokens - 1)
+      return {};
   } catch (const std::exception& error) {
     reason = error.what();
   }
   truncate(sequence, 0);
-  return fail(ErrorCode::invalid_argument, "{} bytes are not a state that fits here {}", state.size(),
-              reason);
+  return fail(ErrorCode::invalid_argument, "{} bytes are not a state of {} tokens that fits here {}",
+              state.size(), tokens, reason);
 }
 
 Result<std::vector<float>> LlamaEngine::embed(std::span<const Token> tokens) {

@@ -32,7 +32,7 @@ class LlamaEngine final : public Engine {
   void copy(Sequence from, Sequence to, std::int32_t tokens) override;
   bool truncate(Sequence sequence, std::int32_t keep) override;
   Result<std::string> save(Sequence sequence) override;
-  Result<> restore(Sequence sequence, std::string_view state) override;
+  Result<> restore(Sequence sequence, std::string_view state, std::int32_t tokens) override;
   Result<std::vector<float>> embed(std::span<const Token> tokens) override;
 
  private:

@@ -1,4 +1,5 @@
 // Loading a model, and what there is to know of it.
+#include <build-info.h>
 #include <sys/stat.h>
 
 #include <cmath>
@@ -153,6 +154,8 @@ void LlamaEngine::describe() {
       meta_number(".attention.key_length", width) + meta_number(".attention.value_length", width);
   const std::int64_t cell = row * llama_model_n_head_kv(model) * llama_model_n_layer(model);
   info_.state = {cell * info_.cells * (options_.exact_state ? 4 : 2)};
+  info_.state_form = fmt::format("{} {} {} exact={}", llama_build_info(), LLAMA_STATE_SEQ_VERSION,
+                                 llama_print_system_info(), options_.exact_state);
   read_sampling();
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "inference/engine/grammar_bound.h"
 #include "inference/engine/llama_engine.h"
 #include "inference/engine/llama_library.h"
 
@@ -41,7 +42,7 @@ Result<> check(const Sampling& sampling, std::int32_t vocabulary) {
   if (grammar.starts_with("%llguidance"))
     return fail(ErrorCode::invalid_argument,
                 "the grammar is not GBNF but %llguidance, which is not understood");
-  return {};
+  return check_ambiguity(grammar);
 }
 
 void constrain(common_params_sampling& params, const Constraint& constraint, const llama_vocab* vocab) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/encoding.h"
+#include "inference/engine/file_digest.h"
 
 namespace acloud::inference {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 constexpr std::size_t kNameBytes = 200;
 constexpr std::size_t kDigestDigits = 64;
 constexpr std::string_view kSuffix = ".gguf";
-constexpr std::size_t kHashedAtOnce = 1UZ << 20U;
+constexpr std::size_t kReadAtOnce = 1UZ << 20U;
 
 Result<> check_name(std::string_view name) {
   const bool plain = std::ranges::all_of(name, [](char c) {
@@ -33,20 +34,6 @@ Result<> check_name(std::string_view name) {
 std::string name_from(std::string_view source) {
   source = source.substr(0, source.find_first_of("?#"));
   return std::string(source.substr(source.rfind('/') + 1));
-}
-
-Result<std::string> digest_of(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return fail_errno(errno, path);
-  Sha256 hash;
-  std::string piece(kHashedAtOnce, '\0');
-  ssize_t got = 0;
-  while ((got = ::read(file, piece.data(), piece.size())) > 0)
-    hash.update({piece.data(), static_cast<std::size_t>(got)});
-  const int why = errno;
-  ::close(file);
-  if (got < 0) return fail_errno(why, path);
-  return to_hex(hash.finish());
 }
 
 Result<> sync_folder(const std::string& folder) {
@@ -150,7 +137,7 @@ class ModelFiles::Part {
   Part(std::string path, int file, bool keep) : path_(std::move(path)), file_(file), keep_(keep) {}
 
   Result<> read_again() {
-    std::string piece(kHashedAtOnce, '\0');
+    std::string piece(kReadAtOnce, '\0');
     for (;;) {
       const ssize_t got = ::pread(file_, piece.data(), piece.size(), size_);
       if (got < 0) return fail_errno(errno, path_);
@@ -223,8 +210,9 @@ Task<Result<ModelFiles::Pulled>> ModelFiles::pull(Wanted wanted, Progress progre
   ACLOUD_CO_TRY(const Claim claim, Claim::of(*this, wanted.name));
   const std::string place = fmt::format("{}/{}", folder_, wanted.name);
   if (auto there = file_at(folder_, wanted.name)) {
-    ACLOUD_CO_TRY(const std::string digest,
-                  co_await async::run_blocking(pool_, [&] { return digest_of(place); }));
+    ACLOUD_CO_TRY(const std::string bytes,
+                  co_await async::run_blocking(pool_, [&] { return file_digest(place); }));
+    const std::string digest = to_hex(bytes);
     if (wanted.sha256 == digest)
       co_return Pulled{.file = *std::move(there), .sha256 = digest, .was_there = true};
     co_return fail(ErrorCode::conflict,

@@ -175,7 +175,7 @@ TEST_F(GreedyTest, AfterSavingAndRestoring) {
       ASSERT_TRUE(state);
       ASSERT_TRUE(engine->truncate(sequence, 0));
       sequence = (sequence + 3) % 8;
-      ASSERT_TRUE(engine->restore(sequence, *state));
+      ASSERT_TRUE(engine->restore(sequence, *state, position));
     }
     engine->truncate(sequence, 0);
   }

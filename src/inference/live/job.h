@@ -6,6 +6,7 @@
 #include <set>
 
 #include "async/channel.h"
+#include "inference/context_cache/prefix_index.h"
 #include "inference/engine/engine.h"
 #include "inference/live/generate.h"
 #include "inference/live/reply_text.h"
@@ -28,6 +29,7 @@ struct Job {
   RequestId id = 0;
   std::string workspace;
   std::vector<Token> prompt;
+  std::optional<PrefixIndex::Match> kept;  // what is on disk of its beginning
   std::int32_t prompt_tokens = 0;
   std::unique_ptr<Sampler> sampler;
   bool logprobs = false;

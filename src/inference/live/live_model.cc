@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/encoding.h"
+#include "inference/engine/file_digest.h"
+
 namespace acloud::inference {
 namespace {
 
@@ -19,6 +22,13 @@ Result<> check_stops(const std::vector<std::string>& stops) {
                   kLongestStop);
     }
   }
+  return {};
+}
+
+// A state is of use to the same file, with the same options and library, alone.
+Result<> find_shelf(LiveModel::Options& options, const ModelInfo& model) {
+  ACLOUD_TRY(const std::string file, file_digest(options.engine.file));
+  options.worker.shelf = options.kept->shelf(options.name, sha256(file + model.state_form));
   return {};
 }
 
@@ -64,7 +74,9 @@ Task<Result<std::unique_ptr<LiveModel>>> LiveModel::open(Options options, async:
   Result<std::unique_ptr<Engine>> engine =
       co_await async::run_blocking(pool, [&options]() -> Result<std::unique_ptr<Engine>> {
         if (options.check) ACLOUD_CHECK(check_model(options.engine, *options.check));
-        return open_llama(options.engine);
+        ACLOUD_TRY(std::unique_ptr<Engine> opened, open_llama(options.engine));
+        if (options.kept != nullptr) ACLOUD_CHECK(find_shelf(options, opened->model()));
+        return opened;
       });
   if (!engine) co_return std::unexpected(std::move(engine).error());
   co_return std::unique_ptr<LiveModel>(new LiveModel(*std::move(engine), options, pool, random));
@@ -119,6 +131,7 @@ Result<LiveModel::Prepared> LiveModel::prepare(Generate request) {
   if (request.sampling.repeat_penalty != 1) {
     for (const Token token : tokens) job->sampler->seen(token);
   }
+  if (worker_->shelf()) job->kept = worker_->shelf()->find(tokens);
   job->prompt = std::move(tokens);
   return Prepared{std::move(job), std::move(prompt.reader)};
 }

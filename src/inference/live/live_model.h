@@ -48,6 +48,9 @@ class LiveModel final : public Embedder {
     EngineOptions engine;
     Worker::Options worker;
     std::optional<ModelCheck> check = ModelCheck();  // nothing: the file is known to be sound
+    // Where what leaves memory is kept, which outlives the model; and the name that it has there.
+    KeptStates* kept = nullptr;
+    std::string name;
   };
   // Checks the file in a child process where that is asked for, then loads it; both on `pool`, which also
   // prepares what is asked and outlives the model. Errors: those of check_model() and open_llama().

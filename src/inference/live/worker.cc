@@ -7,26 +7,37 @@
 namespace acloud::inference {
 namespace {
 
-SchedulerOptions scheduler_options(const ModelInfo& model, const Worker::Options& options) {
+SchedulerOptions scheduler_options(const ModelInfo& model, const Worker::Options& options, bool keeps) {
   return {.sequences = model.sequences,
           .cells = model.cells,
           .context = model.context,
           .batch = model.batch,
           .chunk = options.chunk,
           .waiting = options.waiting,
-          .reuse = options.reuse && model.shares_prefixes};
+          .reuse = options.reuse && model.shares_prefixes,
+          .keep_from = keeps ? kFewestKept : 0};
+}
+
+double seconds_since(std::chrono::steady_clock::time_point began) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
 }  // namespace
 
 Worker::Worker(std::unique_ptr<Engine> engine, const Options& options)
     : engine_(std::move(engine)),
-      scheduler_(scheduler_options(engine_->model(), options)),
+      shelf_(options.reuse && engine_->model().shares_prefixes ? options.shelf : std::nullopt),
+      cost_(engine_->model().parameters),
+      scheduler_(scheduler_options(engine_->model(), options, shelf_.has_value())),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Worker::~Worker() {
   thread_.request_stop();
   thread_.join();
+  {
+    std::unique_lock lock(mutex_);
+    more_.wait(lock, [this] { return reading_ == 0; });
+  }
   const Error gone(ErrorCode::unavailable, "the model is being unloaded");
   for (const auto& [id, job] : jobs_) job->said.close(gone);
   for (const auto& job : inbox_.jobs) job->said.close(gone);
@@ -73,10 +84,12 @@ void Worker::run(const std::stop_token& stop) {
   bool idle = true;
   while (take_inbox(stop, idle)) {
     const std::optional<Step> step = scheduler_.next();
+    if (const std::optional<Fetch> wanted = scheduler_.wanted()) fetch(*wanted);
     idle = !step;
     if (step) do_step(*step);
     note_stats();
   }
+  keep_all();
 }
 
 // Takes in what came; waits for it where there is nothing else to do. False at the end.
@@ -92,13 +105,22 @@ bool Worker::take_inbox(const std::stop_token& stop, bool idle) {
   for (const RequestId id : inbox.cancelled) {
     scheduler_.end(id);
     jobs_.erase(id);
+    if (here_ && here_->request == id) here_.reset();
   }
+  for (Fetched& fetched : inbox.fetched) take_fetched(std::move(fetched));
   for (const Embedding& embedding : inbox.embeddings) embedding.done(engine_->embed(embedding.tokens));
   return true;
 }
 
 void Worker::begin(std::shared_ptr<Job> job) {
-  if (const auto added = scheduler_.add(job->id, job->workspace, std::move(job->prompt)); !added) {
+  std::optional<Kept> kept;
+  if (const auto& match = job->kept) {
+    kept = {.state = match->id,
+            .tokens = match->tokens,
+            .whole = match->whole,
+            .least_gain = cost_.least_gain({match->bytes})};
+  }
+  if (const auto added = scheduler_.add(job->id, job->workspace, std::move(job->prompt), kept); !added) {
     job->said.close(added.error());
     return;
   }
@@ -106,18 +128,101 @@ void Worker::begin(std::shared_ptr<Job> job) {
 }
 
 Result<> Worker::compute(const Step& step) {
+  for (const Leaving& leaving : step.leaving) keep(leaving, false);
   for (const Move& move : step.moves) {
-    if (move.kind == Move::Kind::copy) {
-      engine_->copy(move.sequence, move.to, move.tokens);
-    } else {
-      engine_->truncate(move.sequence, move.tokens);
+    switch (move.kind) {
+      case Move::Kind::copy:
+        engine_->copy(move.sequence, move.to, move.tokens);
+        break;
+      case Move::Kind::truncate:
+        engine_->truncate(move.sequence, move.tokens);
+        break;
+      case Move::Kind::restore:
+        if (!restore(move)) scheduler_.not_restored(move.sequence);
     }
   }
+  // What came too late for its request: memory had as much by then.
+  for (const Admitted& admitted : step.admitted) {
+    if (here_ && here_->request == admitted.request) here_.reset();
+  }
+  if (step.work.empty()) return {};
   std::vector<Input> inputs;
   inputs.reserve(step.work.size());
-  for (const Work& work : step.work)
+  std::int64_t tokens = 0;
+  for (const Work& work : step.work) {
     inputs.push_back({work.sequence, work.position, work.tokens, work.samples});
-  return engine_->decode(inputs);
+    tokens += std::ssize(work.tokens);
+  }
+  const auto began = std::chrono::steady_clock::now();
+  ACLOUD_CHECK(engine_->decode(inputs));
+  cost_.computed(tokens, seconds_since(began));
+  return {};
+}
+
+// --- What is on disk. ---
+
+ByteCount Worker::state_bytes(std::size_t tokens) const {
+  const ModelInfo& model = engine_->model();
+  return {model.state.value / std::max(1, model.cells) * static_cast<std::int64_t>(tokens)};
+}
+
+void Worker::fetch(const Fetch& fetch) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++reading_;
+  }
+  shelf_->read(fetch.state, [this, fetch](Result<KeptStates::Read> read) {
+    // The lock is held to the end: who has seen that nothing is read any more may go.
+    const std::lock_guard lock(mutex_);
+    inbox_.fetched.push_back({fetch.request, fetch.state, std::move(read)});
+    --reading_;
+    more_.notify_all();
+  });
+}
+
+void Worker::take_fetched(Fetched fetched) {
+  if (!scheduler_.fetched(fetched.request, fetched.read.has_value())) return;
+  here_ = std::move(fetched);
+}
+
+// Takes in what was read. False where the engine would not have it.
+bool Worker::restore(const Move& move) {
+  const std::optional<Fetched> fetched = std::exchange(here_, std::nullopt);
+  if (!fetched || fetched->request != move.request) return false;
+  const auto began = std::chrono::steady_clock::now();
+  if (const auto restored = engine_->restore(move.sequence, fetched->read->state, move.tokens); !restored) {
+    log::warn("a kept state is refused",
+              {{"model", engine_->model().description}, {"error", restored.error().message()}});
+    shelf_->refuse(fetched->state);
+    return false;
+  }
+  const std::chrono::duration<double> read = fetched->read->took;
+  cost_.read(fetched->read->bytes, read.count() + seconds_since(began));
+  return true;
+}
+
+void Worker::keep(const Leaving& leaving, bool at_the_end) {
+  const std::size_t tokens = leaving.tokens.size();
+  // What takes longer to read than to compute is of no use.
+  if (std::ssize(leaving.tokens) < cost_.least_gain(state_bytes(tokens))) return;
+  if (!shelf_->wants(leaving.tokens, state_bytes(tokens), !at_the_end)) return;
+  Result<std::string> state = engine_->save(leaving.sequence);
+  if (!state) {
+    log::warn("the state of a prompt is not kept", {{"error", state.error().message()}});
+  } else if (at_the_end) {
+    shelf_->keep_now(leaving.tokens, *std::move(state));
+  } else {
+    shelf_->keep(leaving.tokens, *std::move(state));
+  }
+}
+
+void Worker::keep_all() {
+  constexpr double kSeconds = 3;
+  if (!shelf_) return;
+  const auto began = std::chrono::steady_clock::now();
+  for (const Leaving& held : scheduler_.held()) {
+    if (seconds_since(began) < kSeconds) keep(held, true);
+  }
 }
 
 void Worker::do_step(const Step& step) {

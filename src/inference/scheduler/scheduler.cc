@@ -21,7 +21,8 @@ Scheduler::Scheduler(const SchedulerOptions& options)
       slots_(static_cast<std::size_t>(options.sequences)),
       cells_(options.sequences, options.cells) {}
 
-Result<> Scheduler::add(RequestId id, std::string workspace, std::vector<Token> prompt) {
+Result<> Scheduler::add(RequestId id, std::string workspace, std::vector<Token> prompt,
+                        std::optional<Kept> kept) {
   if (prompt.empty()) return fail(ErrorCode::invalid_argument, "the prompt is empty");
   if (std::ssize(prompt) >= options_.context) {
     return fail(ErrorCode::invalid_argument,
@@ -35,7 +36,11 @@ Result<> Scheduler::add(RequestId id, std::string workspace, std::vector<Token> 
   }
   queue_.push_back(workspace, id);
   const std::size_t size = prompt.size();
-  requests_[id] = {.workspace = std::move(workspace), .tokens = std::move(prompt), .prompt = size};
+  // At least the last token is computed anew: its logits are wanted.
+  if (kept) kept->tokens = std::min(kept->tokens, static_cast<std::int32_t>(size) - 1);
+  if (kept && (!options_.reuse || kept->whole > options_.cells)) kept.reset();
+  requests_[id] = {
+      .workspace = std::move(workspace), .tokens = std::move(prompt), .prompt = size, .kept = kept};
   return {};
 }
 
@@ -43,6 +48,8 @@ void Scheduler::end(RequestId id) {
   const auto found = requests_.find(id);
   if (found == requests_.end()) return;
   const std::string workspace = std::move(found->second.workspace);
+  // One that is still on its way is the last that may be, until fetched().
+  if (found->second.fetched && fetching_ == id) fetching_.reset();
   requests_.erase(found);
   const auto slot = std::ranges::find(slots_, std::optional(id), &Slot::request);
   if (slot == slots_.end()) {
@@ -63,7 +70,7 @@ std::optional<Step> Scheduler::next() {
   while (admit_one(step)) {
   }
   plan_work(step);
-  if (step.work.empty()) return std::nullopt;
+  if (step.work.empty() && step.moves.empty()) return std::nullopt;
   last_ = step.work;
   ++steps_;
   return step;
@@ -81,11 +88,13 @@ bool Scheduler::admit_one(Step& step) {
   const auto room = options_.cells - cells_.held_by(running) - static_cast<std::int32_t>(running.size());
   std::optional<RequestId> chosen;
   queue_.pop([&](RequestId id) {
-    const Request& request = requests_.at(id);
+    Request& request = requests_.at(id);
     const Prefix prefix = best_prefix(request);
-    if (should_wait(request, prefix.tokens)) return false;
+    if (should_wait(request, prefix.tokens) || awaits_fetch(id, request, prefix.tokens)) return false;
     const bool shares = prefix.from >= 0 && slots_[static_cast<std::size_t>(prefix.from)].request;
-    const auto needs = static_cast<std::int32_t>(request.tokens.size()) - (shares ? prefix.tokens : 0);
+    auto needs = static_cast<std::int32_t>(request.tokens.size()) - (shares ? prefix.tokens : 0);
+    if (request.fetched)
+      needs = std::max(static_cast<std::int32_t>(request.tokens.size()), request.kept->whole);
     // Where nobody runs, whoever comes fits.
     if (!running.empty() && needs > room) return false;
     chosen = id;
@@ -134,6 +143,19 @@ Sequence Scheduler::free_place() const {
 }
 
 void Scheduler::place(RequestId id, Request& request, Step& step) {
+  const std::optional<std::int32_t> restored = restore(id, request, step);
+  const std::int32_t held = restored ? *restored : place_in_memory(id, request, step);
+  request.order = admissions_++;
+  queue_.begin(request.workspace);
+  if (request.tokens.size() != request.prompt) return;  // it is back after a preemption
+  stats_.prompt_tokens += request.prompt;
+  stats_.cached_tokens += static_cast<std::uint64_t>(held);
+  stats_.fetched_tokens += static_cast<std::uint64_t>(restored.value_or(0));
+  step.admitted.push_back({id, held});
+}
+
+// How much of the request's tokens its place has.
+std::int32_t Scheduler::place_in_memory(RequestId id, Request& request, Step& step) {
   const Prefix prefix = best_prefix(request);
   Sequence to = free_place();
   if (prefix.from >= 0) {
@@ -141,10 +163,8 @@ void Scheduler::place(RequestId id, Request& request, Step& step) {
     if (!source.request && std::ssize(source.held) == prefix.tokens) to = prefix.from;
   }
   Slot& slot = slots_[static_cast<std::size_t>(to)];
-  if (to == prefix.from) {
-    truncate(step, to, prefix.tokens);
-  } else {
-    truncate(step, to, 0);
+  forget(step, to, to == prefix.from ? prefix.tokens : 0);
+  if (to != prefix.from) {
     if (prefix.tokens > 0) {
       const Slot& source = slots_[static_cast<std::size_t>(prefix.from)];
       step.moves.push_back({Move::Kind::copy, prefix.from, to, prefix.tokens});
@@ -156,14 +176,7 @@ void Scheduler::place(RequestId id, Request& request, Step& step) {
   slot.request = id;
   slot.speaks = false;
   slot.used = steps_;
-  request.order = admissions_++;
-  queue_.begin(request.workspace);
-  const auto cached = std::min(prefix.tokens, static_cast<std::int32_t>(request.prompt));
-  if (request.tokens.size() == request.prompt) {  // else it is back after a preemption
-    stats_.prompt_tokens += request.prompt;
-    stats_.cached_tokens += static_cast<std::uint64_t>(cached);
-    step.admitted.push_back({id, cached});
-  }
+  return prefix.tokens;
 }
 
 void Scheduler::truncate(Step& step, Sequence sequence, std::int32_t keep) {
@@ -172,6 +185,15 @@ void Scheduler::truncate(Step& step, Sequence sequence, std::int32_t keep) {
   step.moves.push_back({.kind = Move::Kind::truncate, .sequence = sequence, .tokens = keep});
   slot.held.resize(static_cast<std::size_t>(keep));
   cells_.truncate(sequence, keep);
+}
+
+// What nobody uses is taken away, and named.
+void Scheduler::forget(Step& step, Sequence sequence, std::int32_t keep) {
+  const Slot& slot = slots_[static_cast<std::size_t>(sequence)];
+  const std::int64_t held = std::ssize(slot.held);
+  if (options_.keep_from > 0 && held >= options_.keep_from && held > keep)
+    step.leaving.push_back({sequence, slot.held});
+  truncate(step, sequence, keep);
 }
 
 // --- What each takes in. ---
@@ -201,7 +223,8 @@ void Scheduler::plan_work(Step& step) {
   for (const Sequence sequence : reading) {
     if (budget == 0) break;
     Slot& slot = slots_[static_cast<std::size_t>(sequence)];
-    if (!slot.request || left(slot) == 0) continue;  // preempted for the one before, or waits for its token
+    // Preempted for the one before, or still to be restored, or it waits for its token.
+    if (!slot.request || !slot.restoring.empty() || left(slot) == 0) continue;
     std::int32_t tokens = std::min(left(slot), budget);
     while (!make_room(step, tokens) && step.work.empty() && youngest() != sequence) preempt(step);
     tokens = std::min(tokens, cells_.free());
@@ -242,7 +265,7 @@ bool Scheduler::evict(Step& step) {
     if (oldest < 0 || slot.used < slots_[static_cast<std::size_t>(oldest)].used) oldest = s;
   }
   if (oldest < 0) return false;
-  truncate(step, oldest, 0);
+  forget(step, oldest, 0);
   return true;
 }
 
@@ -252,7 +275,7 @@ std::optional<Sequence> Scheduler::youngest() const {
   std::pair<std::int64_t, std::int64_t> highest;
   for (Sequence s = 0; s < options_.sequences; ++s) {
     const Slot& slot = slots_[static_cast<std::size_t>(s)];
-    if (!slot.request) continue;
+    if (!slot.request || !slot.restoring.empty()) continue;
     const Request& request = requests_.at(*slot.request);
     const std::pair rank(queue_.served(request.workspace), request.order);
     if (!found || rank > highest) {
@@ -279,6 +302,7 @@ void Scheduler::preempt(Step& step) {
 // --- What became of it. ---
 
 void Scheduler::taken() {
+  settle_restores();
   for (Work& work : last_) {
     Slot& slot = slots_[static_cast<std::size_t>(work.sequence)];
     slot.held.insert(slot.held.end(), work.tokens.begin(), work.tokens.end());
@@ -291,6 +315,7 @@ void Scheduler::taken() {
 }
 
 void Scheduler::failed() {
+  settle_restores();
   for (const Work& work : last_) cells_.truncate(work.sequence, work.position);
   last_.clear();
 }

@@ -9,13 +9,15 @@
 //     scheduler.taken();                      or failed(), where the engine could not
 //     for each work that samples: scheduler.said(request, token) or scheduler.end(request);
 //   }
+//   if (auto fetch = scheduler.wanted()) read it, and scheduler.fetched() when that is done
 //
 // - A request joins between two steps and leaves between two steps. Prompts are taken in by chunks, beside
-// the
-//   sequences that speak, so that a long prompt holds up nobody for long.
+//   the sequences that speak, so that a long prompt holds up nobody for long.
 // - A prompt that begins as something that a sequence holds, or will hold soon, is computed from there on.
-// What
-//   an ended request leaves stays until its place or its cells are needed, the least recently used first.
+//   What an ended request leaves stays until its place or its cells are needed, the least recently used
+//   first; a step names what leaves memory by that, so that it can be kept elsewhere.
+// - A request that comes with a state kept elsewhere (Kept) waits for it outside of the batch, where that
+//   spares enough: others are computed meanwhile. One state at a time is on its way.
 // - The workspace that was served least is served next, counted in tokens (the virtual token counter of
 //   "Fairness in Serving Large Language Models", OSDI 2024). Credit is not saved up while idle.
 // - Where cells run out, the youngest request of the most served workspace starts again later.
@@ -24,6 +26,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -41,16 +44,37 @@ struct SchedulerOptions {
   std::int32_t chunk = 128;      // of prompts in a step beside sequences that speak
   std::size_t waiting = 10'000;  // requests in the queue at most
   bool reuse = true;             // prefixes: false where the engine can't cut a sequence short
+  std::int32_t keep_from = 0;    // what leaves memory is named from so many tokens on; 0: never
+};
+
+// A state that is kept outside of the engine's memory, and begins as a request's prompt does.
+struct Kept {
+  std::uint64_t state = 0;      // its name
+  std::int32_t tokens = 0;      // that it has in common with the prompt
+  std::int32_t whole = 0;       // that it has. REQUIRES: >= tokens
+  std::int32_t least_gain = 1;  // it is worth fetching where it spares so many tokens
+};
+struct Fetch {
+  RequestId request;
+  std::uint64_t state;
 };
 
 // A change of the engine's memory. `copy`: `to`, empty by then, takes the first `tokens` of `sequence`.
-// `truncate`: `sequence` keeps its first `tokens`.
+// `truncate`: `sequence` keeps its first `tokens`. `restore`: `sequence`, empty by then, takes the state of
+// `tokens` that was fetched for `request`.
 struct Move {
-  enum class Kind { copy, truncate };
+  enum class Kind { copy, truncate, restore };
   Kind kind;
   Sequence sequence;
   Sequence to = 0;
   std::int32_t tokens;
+  RequestId request = 0;
+};
+
+// What a sequence holds, and the step's moves take away.
+struct Leaving {
+  Sequence sequence;
+  std::vector<Token> tokens;
 };
 
 // Tokens of one request, to be taken in by its sequence at `position`.
@@ -68,9 +92,10 @@ struct Admitted {
 };
 
 struct Step {
+  std::vector<Leaving> leaving;  // as it is before the moves
   std::vector<Move> moves;
   std::vector<Admitted> admitted;
-  std::vector<Work> work;  // never empty; one a sequence
+  std::vector<Work> work;  // one a sequence; none where there are only moves
 };
 
 class Scheduler {
@@ -80,13 +105,15 @@ class Scheduler {
 
   // REQUIRES: an id that was never used. Errors: invalid_argument: an empty prompt, or one with no room in
   // the context for a token more; unavailable: too many wait.
-  Result<> add(RequestId id, std::string workspace, std::vector<Token> prompt);
+  Result<> add(RequestId id, std::string workspace, std::vector<Token> prompt, std::optional<Kept> kept = {});
   // The request is never named again. What it has computed stays for others. Also between next() and taken();
   // not known: nothing happens.
   void end(RequestId id);
 
   // Nothing where there is nothing to do. REQUIRES: the last step was taken() or failed().
   std::optional<Step> next();
+  // A restore of the step under way was refused, and its sequence is empty: what it was for waits again.
+  void not_restored(Sequence sequence);
   // The last step was done.
   void taken();
   // It was not: the engine's sequences of its work hold what they did before, after the moves.
@@ -94,12 +121,20 @@ class Scheduler {
   // What the request says next. REQUIRES: its work wanted it, and was taken.
   void said(RequestId id, Token token);
 
+  // A state that is to be fetched, said once. REQUIRES: fetched() follows, whatever became of it.
+  std::optional<Fetch> wanted() { return std::exchange(wanted_, std::nullopt); }
+  // It is here, or can't be had. False: nobody waits for it any more.
+  bool fetched(RequestId id, bool here);
+  // What is held and long enough to be kept, the last used first. REQUIRES: no step is under way.
+  std::vector<Leaving> held() const;
+
   struct Stats {
     std::size_t waiting = 0;
     std::size_t running = 0;
     std::int32_t cells_used = 0;
-    std::uint64_t prompt_tokens = 0;  // of all admitted requests
-    std::uint64_t cached_tokens = 0;  // of those
+    std::uint64_t prompt_tokens = 0;   // of all admitted requests
+    std::uint64_t cached_tokens = 0;   // of those
+    std::uint64_t fetched_tokens = 0;  // of those
     std::uint64_t preempted = 0;
   };
   Stats stats() const;
@@ -110,12 +145,15 @@ class Scheduler {
     std::vector<Token> tokens;  // its prompt, and what it has said
     std::size_t prompt = 0;     // of these, the prompt
     std::int64_t order = 0;     // of its admission
+    std::optional<Kept> kept = {};
+    bool fetched = false;  // what is kept is here
   };
   struct Slot {
     std::optional<RequestId> request;
-    std::vector<Token> held;  // what the engine's sequence holds
-    std::uint64_t used = 0;   // when it last took something in, in steps
-    bool speaks = false;      // all that its request has so far is held: the next token is awaited
+    std::vector<Token> held;            // what the engine's sequence holds
+    std::uint64_t used = 0;             // when it last took something in, in steps
+    bool speaks = false;                // all that its request has so far is held: the next token is awaited
+    std::vector<Token> restoring = {};  // what it will hold when the step under way is done
   };
   struct Prefix {
     Sequence from = -1;
@@ -124,8 +162,13 @@ class Scheduler {
 
   bool admit_one(Step& step);
   bool should_wait(const Request& request, std::int32_t available) const;
+  bool awaits_fetch(RequestId id, Request& request, std::int32_t available);
+  bool gains(const Request& request, std::int32_t available) const;
   Prefix best_prefix(const Request& request) const;
   void place(RequestId id, Request& request, Step& step);
+  std::int32_t place_in_memory(RequestId id, Request& request, Step& step);
+  std::optional<std::int32_t> restore(RequestId id, Request& request, Step& step);
+  void settle_restores();
   Sequence free_place() const;
   void plan_work(Step& step);
   void plan(Step& step, Sequence sequence, std::int32_t tokens);
@@ -134,6 +177,7 @@ class Scheduler {
   void preempt(Step& step);
   std::optional<Sequence> youngest() const;
   void truncate(Step& step, Sequence sequence, std::int32_t keep);
+  void forget(Step& step, Sequence sequence, std::int32_t keep);
   std::int32_t left(const Slot& slot) const;
 
   const SchedulerOptions options_;
@@ -142,6 +186,8 @@ class Scheduler {
   FairQueue queue_;
   std::map<RequestId, Request> requests_;
   std::vector<Work> last_;  // the work of the step that is under way
+  std::optional<Fetch> wanted_;
+  std::optional<RequestId> fetching_;  // whose state is on its way, or is here and not taken in yet
   std::uint64_t steps_ = 0;
   std::int64_t admissions_ = 0;
   Stats stats_;

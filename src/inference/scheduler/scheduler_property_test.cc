@@ -25,6 +25,7 @@ SchedulerOptions any_options() {
   options.batch = options.sequences + *rc::gen::inRange(0, 40);
   options.chunk = *rc::gen::inRange(1, 20);
   options.reuse = *rc::gen::arbitrary<bool>();
+  options.keep_from = *rc::gen::inRange(0, 12);
   return options;
 }
 
@@ -47,10 +48,9 @@ class Play {
     const RequestId id = ++ids_;
     const auto room = static_cast<std::size_t>(options_.context) - prompt.size();
     Live live{.prompt = prompt, .wants = 1 + *rc::gen::inRange<std::size_t>(0, room), .said = {}};
-    RC_ASSERT(
-        scheduler_
-            .add(id, std::string(1, static_cast<char>('a' + *rc::gen::inRange(0, 3))), std::move(prompt))
-            .has_value());
+    const std::string workspace(1, static_cast<char>('a' + *rc::gen::inRange(0, 3)));
+    const std::optional<Kept> kept = longest_kept(prompt);
+    RC_ASSERT(scheduler_.add(id, workspace, std::move(prompt), kept).has_value());
     live_[id] = std::move(live);
   }
   void cancel() {
@@ -62,25 +62,60 @@ class Play {
   }
   bool step(bool cancels) {
     const auto step = scheduler_.next();
+    if (const auto fetch = scheduler_.wanted()) {
+      RC_ASSERT(fetches_.empty());
+      fetches_.push_back(*fetch);
+    }
     if (!step) return false;
     for (const Work& work : step->work) RC_ASSERT(live_.contains(work.request));
     if (cancels) cancel();
     std::string wrong;
     const auto said = engine_.run(*step, wrong);
     RC_ASSERT(wrong == "");
+    for (const Leaving& leaving : step->leaving) {
+      RC_ASSERT(options_.keep_from > 0 && std::ssize(leaving.tokens) >= options_.keep_from);
+      kept_.push_back(leaving.tokens);
+    }
+    for (const Sequence refused : engine_.refused) scheduler_.not_restored(refused);
     scheduler_.taken();
+    for (const Leaving& held : scheduler_.held()) RC_ASSERT(held.tokens == engine_.row(held.sequence));
     RC_ASSERT(scheduler_.stats().cells_used == engine_.cells());
     for (const auto& [id, token] : said) hear(id, token);
     return true;
   }
+  // What was wanted arrives, is lost, or is of no use.
+  void fetch() {
+    if (fetches_.empty()) return;
+    const Fetch fetch = fetches_.front();
+    fetches_.pop_back();
+    const int fate = *rc::gen::inRange(0, 4);
+    const bool waited = scheduler_.fetched(fetch.request, fate > 0);
+    if (waited) engine_.states[fetch.request] = fate == 1 ? std::vector<Token>() : kept_.at(fetch.state);
+    RC_ASSERT(!waited || live_.contains(fetch.request));
+  }
   void finish() {
-    for (int steps = 0; step(false); ++steps) RC_ASSERT(steps < 100'000);
+    for (int steps = 0; step(false) || !fetches_.empty(); ++steps) {
+      RC_ASSERT(steps < 100'000);
+      fetch();
+    }
     RC_ASSERT(live_.empty());
     RC_ASSERT(scheduler_.stats().waiting == 0U);
     RC_ASSERT(scheduler_.stats().running == 0U);
   }
 
  private:
+  std::optional<Kept> longest_kept(const std::vector<Token>& prompt) const {
+    Kept best;
+    for (std::size_t i = 0; i < kept_.size(); ++i) {
+      const auto common = std::ranges::mismatch(kept_[i], prompt).in1 - kept_[i].begin();
+      if (common > best.tokens)
+        best = {.state = i,
+                .tokens = static_cast<std::int32_t>(common),
+                .whole = static_cast<std::int32_t>(kept_[i].size()),
+                .least_gain = *rc::gen::inRange(1, 6)};
+    }
+    return best.tokens > 0 ? std::optional(best) : std::nullopt;
+  }
   void hear(RequestId id, Token token) {
     const auto found = live_.find(id);
     if (found == live_.end()) return scheduler_.said(id, token);  // was cancelled: no harm
@@ -96,6 +131,8 @@ class Play {
   Scheduler scheduler_;
   FakeEngine engine_;
   std::map<RequestId, Live> live_;
+  std::vector<std::vector<Token>> kept_;  // what has left memory
+  std::vector<Fetch> fetches_;            // on their way
   RequestId ids_ = 0;
 };
 
@@ -104,7 +141,7 @@ RC_GTEST_PROP(SchedulerProperty, EachSaysWhatItWouldSayAlone, ()) {
   Play play(options);
   const auto events = *rc::gen::inRange(0, 60);
   for (int i = 0; i < events; ++i) {
-    switch (*rc::gen::inRange(0, 5)) {
+    switch (*rc::gen::inRange(0, 6)) {
       case 0:
       case 1:
         play.add(any_prompt(options));
@@ -114,6 +151,9 @@ RC_GTEST_PROP(SchedulerProperty, EachSaysWhatItWouldSayAlone, ()) {
         break;
       case 3:
         play.step(true);
+        break;
+      case 4:
+        play.fetch();
         break;
       default:
         play.step(false);

@@ -36,6 +36,7 @@ struct World {
     EXPECT_EQ(wrong, "");
     for (const Work& work : last->work) computed += work.tokens.size();
     for (const Admitted& admitted : last->admitted) cached[admitted.request] = admitted.cached;
+    for (const Sequence refused : engine.refused) scheduler.not_restored(refused);
     scheduler.taken();
     for (const auto& [id, token] : said) {
       replies[id].push_back(token);
@@ -243,6 +244,113 @@ TEST(SchedulerTest, AFailedStepIsAsIfItHadNotBeen) {
   world.scheduler.failed();
   world.run();
   EXPECT_EQ(world.replies[1], FakeEngine::says(prompt(0, 10), 5));
+}
+
+// --- States that are kept elsewhere. ---
+
+constexpr Kept kKept{.state = 7, .tokens = 100, .whole = 120, .least_gain = 50};
+
+TEST(SchedulerTest, WaitsForAKeptStateBesideOthers) {
+  World world({.sequences = 2, .cells = 4096});
+  world.wanted[1] = 3;
+  ASSERT_TRUE(world.scheduler.add(1, "w", prompt(0, 101), kKept));
+  world.add(2, prompt(1000, 10), 5);
+  ASSERT_TRUE(world.step());
+  const auto fetch = world.scheduler.wanted();
+  ASSERT_TRUE(fetch);
+  EXPECT_EQ(fetch->request, 1U);
+  EXPECT_EQ(fetch->state, 7U);
+  EXPECT_EQ(world.replies[2].size(), 1U);  // others go on
+  EXPECT_FALSE(world.cached.contains(1));
+  world.step();
+  EXPECT_FALSE(world.scheduler.wanted());
+  EXPECT_TRUE(world.scheduler.fetched(1, true));
+  world.engine.states[1] = prompt(0, 120);
+  world.run();
+  EXPECT_EQ(world.cached[1], 100);
+  EXPECT_EQ(world.replies[1], FakeEngine::says(prompt(0, 101), 3));
+  EXPECT_EQ(world.computed, 1U + 2 + 14);
+  EXPECT_EQ(world.scheduler.stats().fetched_tokens, 100U);
+}
+
+TEST(SchedulerTest, AKeptStateIsFetchedOnceForAllWhoShareIt) {
+  World world({.sequences = 4, .cells = 4096});
+  for (RequestId id = 1; id <= 4; ++id) {
+    world.wanted[id] = 2;
+    ASSERT_TRUE(world.scheduler.add(id, "w", prompt(0, 110), kKept));
+  }
+  EXPECT_FALSE(world.step());
+  EXPECT_EQ(world.scheduler.wanted()->request, 1U);
+  EXPECT_FALSE(world.step());
+  EXPECT_FALSE(world.scheduler.wanted());
+  EXPECT_TRUE(world.scheduler.fetched(1, true));
+  world.engine.states[1] = prompt(0, 120);
+  world.run();
+  EXPECT_FALSE(world.scheduler.wanted());
+  for (RequestId id = 1; id <= 4; ++id) EXPECT_GE(world.cached[id], 100) << id;
+}
+
+TEST(SchedulerTest, ComputesWhereAKeptStateCantBeHad) {
+  for (const bool refused : {false, true}) {
+    World world({.sequences = 2, .cells = 4096});
+    world.wanted[1] = 3;
+    ASSERT_TRUE(world.scheduler.add(1, "w", prompt(0, 101), kKept));
+    EXPECT_FALSE(world.step());
+    ASSERT_TRUE(world.scheduler.wanted());
+    EXPECT_EQ(world.scheduler.fetched(1, refused), refused);
+    world.engine.states[1] = {};  // not a state
+    world.run();
+    EXPECT_EQ(world.cached[1], 0);
+    EXPECT_EQ(world.replies[1], FakeEngine::says(prompt(0, 101), 3));
+    EXPECT_EQ(world.scheduler.stats().prompt_tokens, 101U);
+    EXPECT_EQ(world.scheduler.stats().cached_tokens, 0U);
+  }
+}
+
+TEST(SchedulerTest, DoesNotFetchWhatSparesTooLittle) {
+  World world({.sequences = 2, .cells = 4096});
+  world.add(1, prompt(0, 60), 1);
+  world.run();
+  world.wanted[2] = 1;
+  ASSERT_TRUE(world.scheduler.add(2, "w", prompt(0, 101), kKept));  // spares 40 beside what is in memory
+  world.run();
+  EXPECT_FALSE(world.scheduler.wanted());
+  EXPECT_EQ(world.cached[2], 60);
+}
+
+TEST(SchedulerTest, WhoLeavesWhileItsStateComesHoldsNobodyUp) {
+  World world({.sequences = 2, .cells = 4096});
+  ASSERT_TRUE(world.scheduler.add(1, "w", prompt(0, 101), kKept));
+  EXPECT_FALSE(world.step());
+  ASSERT_TRUE(world.scheduler.wanted());
+  world.scheduler.end(1);
+  world.wanted[2] = 1;
+  ASSERT_TRUE(world.scheduler.add(2, "w", prompt(0, 101), kKept));
+  EXPECT_FALSE(world.step());  // one at a time
+  EXPECT_FALSE(world.scheduler.fetched(1, true));
+  EXPECT_FALSE(world.step());
+  EXPECT_EQ(world.scheduler.wanted()->request, 2U);
+  world.scheduler.fetched(2, false);
+  world.run();
+  EXPECT_EQ(world.finished, std::vector<RequestId>{2});
+}
+
+TEST(SchedulerTest, NamesWhatLeavesMemory) {
+  World world({.sequences = 1, .cells = 4096, .keep_from = 20});
+  world.add(1, prompt(0, 20), 3);
+  world.run();
+  ASSERT_EQ(world.scheduler.held().size(), 1U);
+  world.add(2, prompt(1000, 10), 1);
+  world.step();
+  ASSERT_EQ(world.last->leaving.size(), 1U);
+  const auto& tokens = world.last->leaving[0].tokens;
+  EXPECT_EQ(tokens.size(), 22U);  // what was said last was not taken in
+  EXPECT_EQ(std::vector(tokens.begin(), tokens.begin() + 20), prompt(0, 20));
+  world.run();
+  EXPECT_TRUE(world.scheduler.held().empty());
+  world.add(3, prompt(2000, 10), 1);
+  world.step();
+  EXPECT_TRUE(world.last->leaving.empty());  // too short
 }
 
 TEST(SchedulerTest, RefusesWhatNeverFits) {

@@ -5,8 +5,11 @@
 namespace acloud::surfaces {
 namespace {
 
+// `engine`, of a model that runs here, is more than OpenAI's form has: its state, sizes, context and load.
 Json model_entry(const Json& item) {
-  return {{"id", item["name"]}, {"object", "model"}, {"created", 0}, {"owned_by", "acloud"}};
+  Json entry = {{"id", item["name"]}, {"object", "model"}, {"created", 0}, {"owned_by", "acloud"}};
+  if (const auto engine = item.find("engine"); engine != item.end()) entry["engine"] = *engine;
+  return entry;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // one would not bear, and says what is a function of the whole row, so that a wrong row says something else.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -34,6 +35,11 @@ class FakeEngine {
 
   // Does the step. Gives the next token of each work that samples, or says what is wrong with it.
   std::map<RequestId, Token> run(const Step& step, std::string& wrong) {
+    for (const Leaving& leaving : step.leaving) {
+      if (leaving.tokens != values(rows_[static_cast<std::size_t>(leaving.sequence)]))
+        wrong = "something else leaves";
+    }
+    refused.clear();
     for (const Move& move : step.moves) make(move, wrong);
     std::map<RequestId, Token> said;
     std::set<Sequence> seen;
@@ -48,11 +54,19 @@ class FakeEngine {
       if (std::ssize(row) > options_.context) wrong = "a row longer than the context";
       if (work.samples) said[work.request] = next_token(values(row));
     }
-    if (step.work.empty()) wrong = "a step without work";
+    if (step.work.empty() && step.moves.empty()) wrong = "a step without work";
     if (tokens > static_cast<std::size_t>(options_.batch)) wrong = "a step above the batch";
     if (cells() > options_.cells) wrong = "more cells than there are";
     return said;
   }
+
+  std::vector<Token> row(Sequence sequence) const {
+    return values(rows_[static_cast<std::size_t>(sequence)]);
+  }
+
+  // What was fetched for requests. A state of no tokens is refused.
+  std::map<RequestId, std::vector<Token>> states;
+  std::vector<Sequence> refused;  // by the last run
 
   std::int32_t cells() const {
     std::set<const Token*> distinct;
@@ -72,6 +86,8 @@ class FakeEngine {
   }
   void make(const Move& move, std::string& wrong) {
     Row& row = rows_[static_cast<std::size_t>(move.sequence)];
+    if (move.kind == Move::Kind::restore) return restore(move, row, wrong);
+    if (std::ranges::count(refused, move.sequence) > 0) return;  // a truncation of what is not there
     if (move.tokens > std::ssize(row)) wrong = "a move of more than there is";
     if (move.kind == Move::Kind::truncate) {
       row.resize(static_cast<std::size_t>(move.tokens));
@@ -80,6 +96,18 @@ class FakeEngine {
     Row& to = rows_[static_cast<std::size_t>(move.to)];
     if (!to.empty()) wrong = "a copy onto something";
     to.assign(row.begin(), row.begin() + move.tokens);
+  }
+  void restore(const Move& move, Row& row, std::string& wrong) {
+    if (!row.empty()) wrong = "a restore onto something";
+    const auto state = states.find(move.request);
+    if (state == states.end()) {
+      wrong = "a restore of what was not fetched";
+      return;
+    }
+    if (state->second.empty()) return refused.push_back(move.sequence);
+    if (std::ssize(state->second) != move.tokens) wrong = "a restore of another size";
+    for (const Token token : state->second) row.push_back(std::make_shared<Token>(token));
+    if (cells() > options_.cells) wrong = "more cells than there are, by a restore";
   }
 
   const SchedulerOptions options_;
