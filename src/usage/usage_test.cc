@@ -208,7 +208,7 @@ TEST_P(UsageTest, CsvHasALineForEachUse) {
       exported(Format::csv, "2026-11-01T00:00:00Z", "2026-11-01T00:30:00Z"),
       csv_head() +
           "2026-11-01T00:00:00Z,req_3,0,w,key_a,root,,model.chat,ok,gpt,\"p,\"\"q\"\"\",false,false,true,"
-          "17,8,0,0,9,0,0.0001884,EUR\r\n");
+          "17,8,0,0,9,0,0.0001884,EUR,0,0,\r\n");
   EXPECT_EQ(exported(Format::csv, "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"), csv_head());
 }
 

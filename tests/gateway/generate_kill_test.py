@@ -114,8 +114,8 @@ class Kills(unittest.TestCase):
             made = len(self.upstream.requests["look"])
             reply = self.server.call("model.generate", {"model": chance.choice(("wan", "vidu")), "prompt": str(i), "duration_s": 1 + i % 5})
             tasks.append(reply.json["id"])
-            if chance.random() < 0.5:
-                self.upstream.wait_for(chance.choice(("make", "look")), 1)
+            if chance.random() < 0.7:
+                self.upstream.wait_for("look", made + chance.randrange(1, 3))
             self.server.restart(kill=True)
         ends = [end_of(self.server, task, PATIENCE) for task in tasks]
         asked = [body.get("prompt") or body["input"]["prompt"] for _, _, body in self.upstream.requests["make"]]

@@ -35,9 +35,13 @@ Task<Result<Generation>> Generations::generate(kernel::Context& context, Generat
   // What the provider has no words for is refused now.
   const Wish wish{.request = request, .model = target->model, .makes = makes};
   ACLOUD_CO_CHECK(dialect_of(target->provider->config.dialect)->make(wish));
-  if (encode(request).size() > kRequestMost)
+  // As it will be read again: what guardrails put in may have made it longer.
+  const std::string kept = encode(request);
+  if (kept.size() > kRequestMost)
     co_return fail(ErrorCode::too_large, "a request may have {} bytes; give pictures as addresses",
                    kRequestMost);
+  ACLOUD_CO_TRY(const Json again, parse_json(kept));
+  ACLOUD_CO_CHECK(decode<Generate>(again));
   if (request.into) {
     ACLOUD_CO_CHECK(co_await parts_.store->may_put(
         context.caller,

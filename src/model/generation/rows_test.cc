@@ -41,7 +41,7 @@ TEST_P(GenerationRows, GiveBackWhatWasKept) {
 
 // Of two servers that go on with one, one does.
 TEST_P(GenerationRows, AChangeIsMadeFromOneStateAlone) {
-  Row row{.task = "task_1", .workspace = "w", .record = {}};
+  Row row{.task = "task_1", .workspace = "w", .record = {.request = {.model = "wan", .prompt = "x"}}};
   run(database_.write_durably([&](store::Transaction& tx) { return rows::add(tx, row); })).value();
   row.state = State::asking;
   const auto ask = [&](store::Transaction& tx) { return rows::change(tx, State::queued, row); };
