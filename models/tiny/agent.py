@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 
 from . import chat
-from .world import World
+from .world import TOOLS, World
 
 CALLS = 9      # a turn with more calls than this has lost its way
 LONGEST = 320  # tokens of one reply
@@ -49,8 +49,10 @@ class Served:
 
     def begin(self, system, tools):
         self.messages = [{"role": "system", "content": system}] if system else []
+        # What the list leaves out of a tool that is known is optional.
         self.tools = [{"type": "function", "function": {"name": name, "parameters": {
-            "type": "object", "properties": {a: {"type": "string"} for a in args}, "required": args}}} for name, args in tools]
+            "type": "object", "properties": {a: {"type": "string"} for a in {**dict.fromkeys(args), **dict.fromkeys(TOOLS.get(name, ()))}}, "required": args}}}
+            for name, args in tools]
         self.call = None
 
     def user(self, text):

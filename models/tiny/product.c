@@ -4,8 +4,8 @@
 #include <string.h>
 
 enum { kRowMajor = 101, kNo = 111, kTrans = 112 };
-void cblas_sgemm(int order, int ta, int tb, int m, int n, int k, float alpha, const float* a, int lda, const float* b, int ldb, float beta, float* c,
-                 int ldc);
+void cblas_sgemm(int order, int ta, int tb, int m, int n, int k, float alpha, const float* a, int lda,
+                 const float* b, int ldb, float beta, float* c, int ldc);
 
 static int in_16_bits = 0;
 
@@ -14,8 +14,8 @@ static int in_16_bits = 0;
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// A tile of the left factor is 16 rows of 32 numbers. One of the right factor is 16 rows of 16 pairs: row p has the numbers 2p
-// and 2p + 1 of each of 16 columns. So either is 16 vectors of 16 pairs.
+// A tile of the left factor is 16 rows of 32 numbers. One of the right factor is 16 rows of 16 pairs: row p
+// has the numbers 2p and 2p + 1 of each of 16 columns. So either is 16 vectors of 16 pairs.
 enum { kSide = 16, kDeep = 32, kTile = kSide * kSide, kRequestPermission = 0x1023, kTileData = 18 };
 typedef struct {
   unsigned* at;
@@ -49,12 +49,15 @@ static unsigned* room(Packed* packed, size_t tiles) {
   return packed->at;
 }
 
-static __mmask16 first(int count) { return count >= 16 ? 0xffff : count <= 0 ? 0 : (__mmask16)((1u << count) - 1); }
+static __mmask16 first(int count) {
+  return count >= 16 ? 0xffff : count <= 0 ? 0 : (__mmask16)((1u << count) - 1);
+}
 
 // Vector i's element j becomes vector j's element i.
 static inline void turn(__m512i v[kSide]) {
   __m512i w[kSide];
-  for (int i = 0; i < 16; i += 2) w[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]), w[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
+  for (int i = 0; i < 16; i += 2)
+    w[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]), w[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
   for (int i = 0; i < 16; i += 4)
     for (int j = 0; j < 2; j++) {
       v[i + 2 * j] = _mm512_unpacklo_epi64(w[i + j], w[i + j + 2]);
@@ -71,9 +74,11 @@ static inline void turn(__m512i v[kSide]) {
   }
 }
 
-// Tiles of a factor whose other side, not `deep`, is `wide`: those of one block of 16 after one another. `along`: stored rows
-// go along `deep`. `turned`: as stored, vectors would be the wrong way round. Reads row by row, as memory likes it.
-static const unsigned* pack(Packed* packed, int wide, int deep, int along, int turned, float scale, const float* from, int stride) {
+// Tiles of a factor whose other side, not `deep`, is `wide`: those of one block of 16 after one another.
+// `along`: stored rows go along `deep`. `turned`: as stored, vectors would be the wrong way round. Reads row
+// by row, as memory likes it.
+static const unsigned* pack(Packed* packed, int wide, int deep, int along, int turned, float scale,
+                            const float* from, int stride) {
   const int blocks = (wide + kSide - 1) / kSide, steps = (deep + kDeep - 1) / kDeep;
   const __m512 by = _mm512_set1_ps(scale), zero = _mm512_setzero_ps();
   unsigned* to = room(packed, (size_t)blocks * steps);
@@ -82,9 +87,16 @@ static const unsigned* pack(Packed* packed, int wide, int deep, int along, int t
     for (int i = 0; i < blocks * kSide; i++)
       for (int s = 0; s < steps; s++) {
         const float* at = from + (size_t)i * stride + s * kDeep;
-        const __mmask16 lows = i >= wide ? 0 : s + 1 < steps ? 0xffff : low, highs = i >= wide ? 0 : s + 1 < steps ? 0xffff : high;
-        const __m512 x = _mm512_mul_ps(_mm512_maskz_loadu_ps(lows, at), by), y = _mm512_mul_ps(_mm512_maskz_loadu_ps(highs, at + 16), by);
-        _mm512_store_si512(to + ((size_t)(i / kSide) * steps + s) * kTile + i % kSide * kSide, (__m512i)_mm512_cvtne2ps_pbh(y, x));
+        const __mmask16 lows = i >= wide       ? 0
+                               : s + 1 < steps ? 0xffff
+                                               : low,
+                        highs = i >= wide       ? 0
+                                : s + 1 < steps ? 0xffff
+                                                : high;
+        const __m512 x = _mm512_mul_ps(_mm512_maskz_loadu_ps(lows, at), by),
+                     y = _mm512_mul_ps(_mm512_maskz_loadu_ps(highs, at + 16), by);
+        _mm512_store_si512(to + ((size_t)(i / kSide) * steps + s) * kTile + i % kSide * kSide,
+                           (__m512i)_mm512_cvtne2ps_pbh(y, x));
       }
   } else {
     const __mmask16 last = first(wide - (blocks - 1) * kSide);
@@ -93,9 +105,12 @@ static const unsigned* pack(Packed* packed, int wide, int deep, int along, int t
         const float* at = from + (size_t)2 * p * stride + b * kSide;
         const __mmask16 columns = b + 1 < blocks ? 0xffff : last;
         const __m512 x = 2 * p < deep ? _mm512_mul_ps(_mm512_maskz_loadu_ps(columns, at), by) : zero;
-        const __m512 y = 2 * p + 1 < deep ? _mm512_mul_ps(_mm512_maskz_loadu_ps(columns, at + stride), by) : zero;
-        const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x)), high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(y));
-        _mm512_store_si512(to + ((size_t)b * steps + p / kSide) * kTile + p % kSide * kSide, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+        const __m512 y =
+            2 * p + 1 < deep ? _mm512_mul_ps(_mm512_maskz_loadu_ps(columns, at + stride), by) : zero;
+        const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x)),
+                      high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(y));
+        _mm512_store_si512(to + ((size_t)b * steps + p / kSide) * kTile + p % kSide * kSide,
+                           _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
       }
   }
   if (turned)
@@ -110,14 +125,17 @@ static const unsigned* pack(Packed* packed, int wide, int deep, int along, int t
 
 // A tile of sums into c, or added to it: as much as is inside.
 static void put(const float* sums, int rows, int columns, float* c, int ldc) {
-  for (int i = 0; i < rows && i < kSide; i++) _mm512_mask_storeu_ps(c + (size_t)i * ldc, first(columns), _mm512_load_ps(sums + i * kSide));
+  for (int i = 0; i < rows && i < kSide; i++)
+    _mm512_mask_storeu_ps(c + (size_t)i * ldc, first(columns), _mm512_load_ps(sums + i * kSide));
 }
 static void take(float* sums, int rows, int columns, const float* c, int ldc) {
   for (int i = 0; i < kSide; i++)
-    _mm512_store_ps(sums + i * kSide, i < rows ? _mm512_maskz_loadu_ps(first(columns), c + (size_t)i * ldc) : _mm512_setzero_ps());
+    _mm512_store_ps(sums + i * kSide, i < rows ? _mm512_maskz_loadu_ps(first(columns), c + (size_t)i * ldc)
+                                               : _mm512_setzero_ps());
 }
 
-static void tiled(int ta, int tb, int m, int n, int k, float alpha, const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc) {
+static void tiled(int ta, int tb, int m, int n, int k, float alpha, const float* a, int lda, const float* b,
+                  int ldb, float beta, float* c, int ldc) {
   const int steps = (k + kDeep - 1) / kDeep;
   const unsigned* l = pack(&left, m, k, !ta, ta, alpha, a, lda);
   const unsigned* r = pack(&right, n, k, tb, tb, 1, b, ldb);
@@ -125,11 +143,15 @@ static void tiled(int ta, int tb, int m, int n, int k, float alpha, const float*
   settle();
   for (int j = 0; j < n; j += 2 * kSide)
     for (int i = 0; i < m; i += 2 * kSide) {
-      // Two blocks by two. A second block that lies outside is computed of the first's tiles once more and dropped.
+      // Two blocks by two. A second block that lies outside is computed of the first's tiles once more and
+      // dropped.
       const int below = i + kSide < m, beside = j + kSide < n;
-      const unsigned *l0 = l + (size_t)(i / kSide) * steps * kTile, *l1 = below ? l0 + (size_t)steps * kTile : l0;
-      const unsigned *r0 = r + (size_t)(j / kSide) * steps * kTile, *r1 = beside ? r0 + (size_t)steps * kTile : r0;
-      float* at[4] = {c + (size_t)i * ldc + j, c + (size_t)i * ldc + j + kSide, c + (size_t)(i + kSide) * ldc + j, c + (size_t)(i + kSide) * ldc + j + kSide};
+      const unsigned *l0 = l + (size_t)(i / kSide) * steps * kTile,
+                     *l1 = below ? l0 + (size_t)steps * kTile : l0;
+      const unsigned *r0 = r + (size_t)(j / kSide) * steps * kTile,
+                     *r1 = beside ? r0 + (size_t)steps * kTile : r0;
+      float* at[4] = {c + (size_t)i * ldc + j, c + (size_t)i * ldc + j + kSide,
+                      c + (size_t)(i + kSide) * ldc + j, c + (size_t)(i + kSide) * ldc + j + kSide};
       const int inside[4] = {1, beside, below, below && beside};
       // Sums go straight to c where all four lie inside.
       const int whole = i + 2 * kSide <= m && j + 2 * kSide <= n;
@@ -173,15 +195,19 @@ static void tiled(int ta, int tb, int m, int n, int k, float alpha, const float*
 }
 #else
 int product_in_16_bits(void) { return 0; }
-static void tiled(int ta, int tb, int m, int n, int k, float alpha, const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc) {
-  (void)ta, (void)tb, (void)m, (void)n, (void)k, (void)alpha, (void)a, (void)lda, (void)b, (void)ldb, (void)beta, (void)c, (void)ldc;
+static void tiled(int ta, int tb, int m, int n, int k, float alpha, const float* a, int lda, const float* b,
+                  int ldb, float beta, float* c, int ldc) {
+  (void)ta, (void)tb, (void)m, (void)n, (void)k, (void)alpha, (void)a, (void)lda, (void)b, (void)ldb,
+      (void)beta, (void)c, (void)ldc;
   abort();
 }
 #endif
 
-void product(int ta, int tb, int m, int n, int k, float alpha, const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc) {
+void product(int ta, int tb, int m, int n, int k, float alpha, const float* a, int lda, const float* b,
+             int ldb, float beta, float* c, int ldc) {
   if (in_16_bits && m >= 16)
     tiled(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   else
-    cblas_sgemm(kRowMajor, ta ? kTrans : kNo, tb ? kTrans : kNo, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    cblas_sgemm(kRowMajor, ta ? kTrans : kNo, tb ? kTrans : kNo, m, n, k, alpha, a, lda, b, ldb, beta, c,
+                ldc);
 }
