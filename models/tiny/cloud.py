@@ -1,6 +1,6 @@
 """A server in a world's place: the same tools, carried out by the operations that they are named after.
 
-`CloudWorld` is made from an episode's world and has the calls of world.World. What it made is gone after `end`.
+`CloudWorld` makes what an episode's world has, and has the calls of world.World. What it made is gone after `end`.
 `expected` plays an episode's right calls there, to see what they leave behind.
 """
 import json
@@ -8,6 +8,10 @@ import urllib.error
 import urllib.request
 
 KEPT = "find . /tmp /home/user /data -type f -exec sha256sum {} + 2>/dev/null | sort"  # every file that an episode may write
+
+
+class Refused(Exception):
+    """An operation that had to succeed."""
 
 
 class Cloud:
@@ -30,7 +34,7 @@ class Cloud:
     def must(self, operation, **arguments):
         reply = self.call(operation, **arguments)
         if "error" in reply:
-            raise RuntimeError(f"{operation}: {reply['error']['message']}")
+            raise Refused(f"{operation}: {reply['error']['message']}")
         return reply
 
     def all(self, operation, **arguments):
@@ -45,9 +49,13 @@ class Cloud:
 
 
 class CloudWorld:
-    def __init__(self, cloud, data):
+    def __init__(self, cloud):
         self.cloud, self.sandboxes = cloud, []
-        must = cloud.must
+        self.named = {}  # the name by which the episode knows a sandbox, and its own
+
+    def make(self, data):
+        """What world.World makes of `data`. Raises Refused where the cloud won't have it."""
+        must = self.cloud.must
         for bucket, objects in data.get("buckets", {}).items():
             must("object.create_bucket", bucket=bucket)
             for key, content in objects.items():
@@ -60,8 +68,6 @@ class CloudWorld:
             must("database.create", name=database)
             for statement in filter(str.strip, script.split(";")):
                 must("database.query", name=database, sql=statement)
-        # The name by which the episode knows a sandbox, and its own.
-        self.named = {}
         if data.get("sandbox"):
             self.named[data["sandbox"]] = self._sandbox()
         for path, content in data.get("files", {}).items():
@@ -136,8 +142,9 @@ def expected(cloud, episode):
     calls = [call for turn in episode["turns"] for call in turn["calls"]]
     if any(name.startswith(("memory_", "schedule_")) for name, _, _ in calls):
         return None
-    world = CloudWorld(cloud, episode["world"])
+    world = CloudWorld(cloud)
     try:
+        world.make(episode["world"])
         for name, arguments, reply in calls:
             if told(reply) == "overloaded, try again":
                 continue
@@ -149,5 +156,7 @@ def expected(cloud, episode):
             elif told(own) != told(reply):
                 return None
         return world.state()
+    except Refused:
+        return None
     finally:
         world.end()
