@@ -250,8 +250,8 @@ Task<Result<Standing>> Generations::poll(Row row) {
   const Provider* provider = provider_named(*table, row.record.provider);
   const auto* dialect = provider == nullptr ? nullptr : dialect_of(provider->config.dialect);
   if (dialect == nullptr) {
-    co_return co_await lost_sight(
-        std::move(row), fmt::format("there is no provider {} any more", row.record.provider), false);
+    std::string trouble = fmt::format("there is no provider {} any more", row.record.provider);
+    co_return co_await lost_sight(std::move(row), std::move(trouble), false);
   }
   const auto reply = co_await ask(parts_.upstreams, *provider, dialect->look(row.record.begun->id));
   if (!reply && reply.error().code() == ErrorCode::cancelled) co_return std::unexpected(reply.error());
