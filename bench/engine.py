@@ -7,7 +7,8 @@ Tokens a second are those of whole replies of TOKENS tokens, by the clock of the
 eight at a time; the first token's time is that of a streamed reply; shared: eight replies at a time to prompts
 that have their first 1,900 tokens in common, which nobody has seen before. Memory is the most that was resident.
 
-SHORT=1 measures once what takes seconds, to see that it runs: its figures mean nothing."""
+bench/engine.py [MODEL...] measures these models alone, tiny or 100m. ROUNDS and TOKENS of the environment make it
+shorter; with ROUNDS=1 it shows that it runs, and no more."""
 import http.client
 import json
 import os
@@ -26,9 +27,8 @@ sys.path[:0] = ["tests", "models"]
 from support.server import Server  # noqa: E402
 from tiny.chat import SPECIAL  # noqa: E402
 
-SHORT = "SHORT" in os.environ
-ROUNDS = 1 if SHORT else 5
-TOKENS = {"tiny": 16, "100m": 8} if SHORT else {"tiny": 256, "100m": 48}
+ROUNDS = int(os.environ.get("ROUNDS", 5))
+TOKENS = {model: int(os.environ.get("TOKENS", tokens)) for model, tokens in (("tiny", 256), ("100m", 48))}
 SHARED = 1900
 THREADS = 1
 # No reply ends before its time.

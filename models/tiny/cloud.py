@@ -37,6 +37,10 @@ class Cloud:
             raise Refused(f"{operation}: {reply['error']['message']}")
         return reply
 
+    def is_empty(self):
+        """Whether the workspace has nothing that `CloudWorld.end` would remove."""
+        return not any(self.must(operation)["items"] for operation in ("object.list_buckets", "database.list", "queue.list"))
+
     def all(self, operation, **arguments):
         """The items of every page."""
         items, page = [], {}

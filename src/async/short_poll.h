@@ -30,7 +30,7 @@ class ShortPoll {
   void found() { skipped_ = 1; }
   void found_nothing() { to_skip_ = skipped_ = std::min(2 * skipped_, kMostSkipped); }
 
-  // After a sleep without a poll before it, or after one that found nothing.
+  // After a sleep without a poll before it, or after one that found nothing; with what was done on waking.
   void slept(std::chrono::nanoseconds length) { woken_soon_ = length <= kLongest; }
 
  private:

@@ -5,6 +5,7 @@
 
 #include "async/task_scope.h"
 #include "ledger/testing/money.h"
+#include "ledger/testing/server.h"
 #include "store/testing/databases.h"
 
 namespace acloud::ledger {
@@ -13,46 +14,25 @@ namespace {
 using namespace std::chrono_literals;
 
 using testing::money;
+using testing::Server;
 
 // A millionth for each token of input, two for each of output.
 PriceSheet sheet() {
   return {.tiers = {{std::nullopt, Price{.input = money("1"), .output = money("2")}.rates().value()}}};
 }
 
-// One run of a server, with its own connection to the database.
-struct Server {
-  Server(store::Database& db, Clock& clock, const std::string& folder, const std::string& name, bool shared)
-      : database(db),
-        calls(*OpenCalls::open(folder, name)),
-        ledger({.database = db,
-                .clock = clock,
-                .calls = *calls,
-                .instance = name,
-                .shared = shared,
-                .witness = [this](store::Transaction&, const StoredCall&, std::string_view) -> Result<> {
-                  ++witnessed;
-                  return {};
-                }}) {
-    ledger.prices().set_configured({{"m", sheet()}});
-  }
-  store::Database& database;
-  int witnessed = 0;
-  std::unique_ptr<OpenCalls> calls;
-  Ledger ledger;
-};
-
 class LedgerTest : public store::testing::OnEachDatabase {
  protected:
   std::unique_ptr<Server> server(const std::string& name, store::Database* database = nullptr) {
     auto made = std::make_unique<Server>(database != nullptr ? *database : database_, clock_,
-                                         folder_.path() + "/calls", name, !on_sqlite());
+                                         folder_.path() + "/calls", name, !on_sqlite(), sheet());
     EXPECT_TRUE(run(made->ledger.start()));
     return made;
   }
   // A second server where there can be one: it has a data folder of its own.
   std::unique_ptr<Server> other_server(const std::string& name) {
-    auto made =
-        std::make_unique<Server>(open(Ledger::migrations()), clock_, folder_.path() + "/other", name, true);
+    auto made = std::make_unique<Server>(open(Ledger::migrations()), clock_, folder_.path() + "/other", name,
+                                         true, sheet());
     EXPECT_TRUE(run(made->ledger.start()));
     return made;
   }
@@ -250,7 +230,7 @@ TEST_P(LedgerTest, CallsOfAKilledServerAreChargedAsTheyWereNoted) {
     ASSERT_TRUE(run(settle(*killed, nothing)));
   }
   auto next = server("next");
-  EXPECT_EQ(next->witnessed, 3);
+  EXPECT_EQ(next->witnessed.size(), 3U);
   const auto rows =
       run(database_.query("SELECT request_id, input_uncached, output, estimated, outcome "
                           "FROM usage_calls ORDER BY request_id"));
@@ -288,7 +268,7 @@ TEST_P(LedgerTest, ACallThatWasSettledIsNotChargedAgain) {
         [&](store::Transaction& tx) { return killed->ledger.settle_in(tx, entry, open); })));
   }
   auto next = server("next");
-  EXPECT_EQ(next->witnessed, 0);
+  EXPECT_EQ(next->witnessed.size(), 0U);
   EXPECT_EQ(number("SELECT COUNT(*) FROM usage_calls WHERE outcome = 'ok'"), 1);
   EXPECT_EQ(spent(workspace_).text(), "0.000014");
 }
@@ -310,7 +290,7 @@ TEST_P(LedgerTest, AServerThatGivesNoSignLosesItsHoldsAfterItsLease) {
       if (rows->front().integer(0) == 0) co_return;
     }
   }(*stays));
-  EXPECT_EQ(stays->witnessed, 1);
+  EXPECT_EQ(stays->witnessed.size(), 1U);
   EXPECT_EQ(spent(workspace_).text(), "0.001");
   EXPECT_TRUE(run(make_call(*stays, "r3", 4500, 1)));
   // It was only slow: its record comes late, and changes nothing.

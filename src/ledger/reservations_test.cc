@@ -5,6 +5,7 @@
 
 #include "ledger/ledger.h"
 #include "ledger/testing/money.h"
+#include "ledger/testing/server.h"
 #include "store/testing/databases.h"
 
 namespace acloud::ledger {
@@ -12,31 +13,12 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::money;
-
-struct OneRun {
-  OneRun(store::Database& db, Clock& clock, const std::string& folder, const std::string& name, bool shared)
-      : database(db),
-        calls(*OpenCalls::open(folder, name)),
-        ledger({.database = db,
-                .clock = clock,
-                .calls = *calls,
-                .instance = name,
-                .shared = shared,
-                .witness = [this](store::Transaction&, const StoredCall& call,
-                                  std::string_view outcome) -> Result<> {
-                  witnessed.push_back(call.request_id + " " + std::string(outcome));
-                  return {};
-                }}) {}
-  store::Database& database;
-  std::vector<std::string> witnessed;
-  std::unique_ptr<OpenCalls> calls;
-  Ledger ledger;
-};
+using testing::Server;
 
 class ReservationsTest : public store::testing::OnEachDatabase {
  protected:
-  std::unique_ptr<OneRun> server(const std::string& name, store::Database* database = nullptr) {
-    auto made = std::make_unique<OneRun>(database != nullptr ? *database : database_, clock_,
+  std::unique_ptr<Server> server(const std::string& name, store::Database* database = nullptr) {
+    auto made = std::make_unique<Server>(database != nullptr ? *database : database_, clock_,
                                          folder_.path() + "/" + (database != nullptr ? "other" : "calls"),
                                          name, !on_sqlite());
     EXPECT_TRUE(run(made->ledger.start()));
@@ -55,14 +37,14 @@ class ReservationsTest : public store::testing::OnEachDatabase {
             .sheet = PriceSheet{.tiers = {}, .media = MediaRates{.second = money("0.5")}}};
   }
 
-  Result<> reserve(OneRun& server, Reservation reservation) {
+  Result<> reserve(Server& server, Reservation reservation) {
     if (auto known = run(server.ledger.know(reservation.payer())); !known) return known;
     auto kept = run(server.database.write_durably(
         [&](store::Transaction& tx) { return server.ledger.reservations().reserve_in(tx, reservation); }));
     if (!kept) server.ledger.reservations().unreserved(reservation.id);
     return kept;
   }
-  std::optional<Money> settle(OneRun& server, const std::string& id, std::optional<Usage> usage) {
+  std::optional<Money> settle(Server& server, const std::string& id, std::optional<Usage> usage) {
     return run(server.database.write_durably([&](store::Transaction& tx) {
              return server.ledger.reservations().settle_in(tx, id, usage ? "ok" : "unavailable", usage);
            }))
@@ -71,7 +53,7 @@ class ReservationsTest : public store::testing::OnEachDatabase {
   static Usage seconds(std::int64_t count) {
     return {.provider = "x", .media = Media{.video = std::chrono::seconds(count)}};
   }
-  void budget(OneRun& server, std::string_view limit) {
+  void budget(Server& server, std::string_view limit) {
     ASSERT_TRUE(run(server.database.write_durably([&](store::Transaction& tx) {
       return server.ledger.set_budget_in(tx, {.id = "bud_1",
                                               .scope = {"w", ScopeKind::workspace, "w"},
