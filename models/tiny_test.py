@@ -41,21 +41,6 @@ def strings(x):
             yield from strings(y)
 
 
-def any_of(words):
-    return "(?:" + "|".join(re.escape(w).replace("\\ ", " ") for w in words) + ")"
-
-
-def says(template):
-    """What a template may say, as an expression: any word of a group, also one that is held out."""
-    groups = {**{g: SYNONYMS[g] + paraphrases.WORDS.get(g, []) for g in SYNONYMS},
-              "agg": [w for g in phrases.NOUNS for w in SYNONYMS[g] + paraphrases.WORDS[g]], "noun": [w for n in phrases.NOUNS.values() for w in n[1:-1].split("|")]}
-    text = re.escape(template.replace("@", "<agg>").replace("#", "<noun>").strip(" .?!"))
-    for mark, meant in (("\\(", "(?:"), ("\\)", ")"), ("\\|", "|"), ("\\ ", " ")):
-        text = text.replace(mark, meant)
-    text = re.sub(r"<(\w+)>", lambda m: any_of(groups[m[1]]), text)
-    return re.compile(any_of(w.rstrip(" ,:") for w in groups["prefix"]) + "?[ ,:]*" + text + any_of(groups["suffix"]) + "?")
-
-
 def named(episode):
     """False where the right calls name a sandbox that neither the user, the system nor a reply has named."""
     sandbox, told = episode["world"].get("sandbox"), episode["system"] or ""
@@ -156,13 +141,13 @@ class SplitTest(unittest.TestCase):
         def texts(template):
             for i in range(16):
                 aggregate = list(phrases.NOUNS)[i % 4]
-                text = drawn.expand(template.replace("@", f"<{aggregate}>").replace("#", phrases.NOUNS[aggregate]))
+                text = drawn.expand(grammar.with_aggregate(template, aggregate))
                 yield re.sub(r" +", " ", text).strip(" .?!")
 
         for templates in paraphrases.TEMPLATES:
             trained, held = grammar.templates_of(templates)
             for mine, theirs in ((trained, held), (held, trained)):
-                expressions = [says(t) for t in mine]
+                expressions = [grammar.says(t) for t in mine]
                 for text in (text for t in theirs for text in texts(t)):
                     self.assertFalse([e.pattern for e in expressions if e.fullmatch(text)], text)
 

@@ -2,16 +2,19 @@
 
 Which phrasings are held out is decided by a hash of the template or the synonym, before any training: about one
 in seven. Training never sees them; the held-out phrasings use held-out templates always where a list has some, and
-held-out synonyms half of the time. Training also blurs words that carry no meaning, so that it learns to do
-without them.
+held-out synonyms half of the time. Training also draws sketches (sketches.py), and blurs words that carry no
+meaning, so that it learns to do without them.
 """
 import re
 import zlib
 from functools import cache
 
-from . import paraphrases
+from . import fillers, paraphrases, phrases
+from .sketches import SKETCHES
 from .synonyms import SYNONYMS
 from .values import SYLLABLES
+
+FILLERS = fillers.without(paraphrases.TELLING)
 
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _GROUP = re.compile(r"<(\w+)>")
@@ -20,7 +23,7 @@ _GROUP = re.compile(r"<(\w+)>")
 @cache
 def split(items):
     """(trained, held out) of a tuple of templates or synonyms."""
-    held = [x for x in items if zlib.crc32(x.encode()) % 7 == 3 and x not in paraphrases.SAID_TWICE]
+    held = [x for x in items if zlib.crc32(x.encode()) % 7 == 5 and x not in paraphrases.SAID_TWICE]
     trained = [x for x in items if x not in held]
     return (trained, held) if trained else (held, [])
 
@@ -36,6 +39,26 @@ def synonyms_of(name):
     return split((*SYNONYMS[name], *paraphrases.WORDS.get(name, ())))
 
 
+def _any_of(words):
+    return "(?:" + "|".join(re.escape(w).replace("\\ ", " ") for w in words) + ")"
+
+
+@cache
+def says(template):
+    """What a template may say, as an expression: any word of a group, also one that is held out."""
+    groups = {**{g: [*SYNONYMS[g], *paraphrases.WORDS.get(g, [])] for g in SYNONYMS},
+              "agg": [w for g in phrases.NOUNS for w in SYNONYMS[g] + paraphrases.WORDS[g]], "noun": [w for n in phrases.NOUNS.values() for w in n[1:-1].split("|")]}
+    text = re.escape(template.replace("@", "<agg>").replace("#", "<noun>").strip(" .?!"))
+    for mark, meant in (("\\(", "(?:"), ("\\)", ")"), ("\\|", "|"), ("\\ ", " ")):
+        text = text.replace(mark, meant)
+    text = re.sub(r"<(\w+)>", lambda m: _any_of(groups[m[1]]), text)
+    return re.compile(_any_of(w.rstrip(" ,:") for w in groups["prefix"]) + "?[ ,:]*" + text + _any_of(groups["suffix"]) + "?")
+
+
+def with_aggregate(template, aggregate):
+    return template.replace("@", f"<{aggregate}>").replace("#", phrases.NOUNS[aggregate])
+
+
 class Phrases:
     """Draws phrasings; `held` as in values.Values, but for templates and synonyms. `noisy` ones, with slips and
     blurs, are for training."""
@@ -48,7 +71,20 @@ class Phrases:
         return self.rng.choice(held if self.held and held and (always or self.rng.random() < 0.5) else trained)
 
     def template(self, templates, always=True):
-        return self._side(templates_of(tuple(templates)), always)
+        templates = tuple(templates)
+        if self.noisy and not self.held and templates in SKETCHES and self.rng.random() < 0.25:
+            return self._sketch(templates)
+        return self._side(templates_of(templates), always)
+
+    def _sketch(self, templates):
+        """One of the list's sketches with words between its parts; never what a held-out template can say."""
+        rng, held = self.rng, templates_of(templates)[1]
+        while True:
+            words = lambda _: " ".join(rng.choice(FILLERS) for _ in range(rng.choice((0, 0, 1, 1, 1, 2, 2, 3))))
+            sketch = re.sub("~", words, rng.choice(SKETCHES[templates]))
+            said = re.sub(r" +", " ", self.expand(with_aggregate(sketch, "sum"))).strip(" .?!")
+            if not any(says(t).fullmatch(said) for t in held):
+                return sketch
 
     def synonym(self, name):
         if self.noisy and not self.held and name in paraphrases.VAGUE and self.rng.random() < 0.08:
@@ -91,7 +127,7 @@ class Phrases:
             text = text.rstrip(".?!")
         elif text[-1] not in ".?!}":
             text += "."
-        if self.noisy and not self.held and rng.random() < 0.25:
+        if self.noisy and not self.held and rng.random() < 0.35:
             text = self._blur(text)
         if self.noisy and rng.random() < 0.10:
             text = self._slip(text)
@@ -100,7 +136,7 @@ class Phrases:
 
     def _filler(self):
         rng = self.rng
-        return rng.choice(paraphrases.FILLERS) if rng.random() < 0.75 else "".join(rng.choice(SYLLABLES) for _ in range(rng.choice((1, 2, 2, 3))))
+        return rng.choice(FILLERS) if rng.random() < 0.9 else "".join(rng.choice(SYLLABLES) for _ in range(rng.choice((1, 2, 2, 3))))
 
     def chatter(self):
         """Sentences that say nothing to the point, as a system's words may."""
@@ -116,7 +152,7 @@ class Phrases:
     def _blur(self, text):
         """Words of the template that carry no meaning are replaced, left out or joined by others."""
         words = [m for m in re.finditer(r"(?<![\w{}'\"`<>/.-])[A-Za-z]+(?![\w{}'\"`/:.-])", text) if m[0].lower() not in paraphrases.TELLING]
-        for m in sorted(self.rng.sample(words, min(len(words), self.rng.choice((1, 1, 2, 3)))), key=lambda m: -m.start()):
+        for m in sorted(self.rng.sample(words, min(len(words), self.rng.choice((1, 1, 2, 2, 3, 4)))), key=lambda m: -m.start()):
             roll = self.rng.random()
             new = self._filler() if roll < 0.6 else "" if roll < 0.8 else m[0] + " " + self._filler()
             text = text[:m.start()] + new + text[m.end():]

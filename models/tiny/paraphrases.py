@@ -1,6 +1,7 @@
 """More phrasings, which widen the lists of phrases.py and synonyms.py. What is held out of both is told by
 grammar.py."""
 from . import phrases as P
+from . import rewordings
 
 WORDS = {
     "compute": ["obtain", "derive", "establish", "look for", "produce", "measure", "check", "provide", "supply", "grab", "retrieve", "see", "have a look for", "figure", "assess", "come up with",
@@ -162,7 +163,7 @@ _LISTS = [
                  "(order|buy|get) me (a|some) {topic}", "how (can|do) (i|you) (cook|bake|make) {topic}?", "which team won in {topic}?", "(tweet|blog|post) about {topic}", "(sell|buy) {topic} shares", "(explain|describe) what {topic} is (to me|)", "wake me up at {topic}", "(visit|browse|open) the (website|page) of {topic}", "(google|search online for) {topic}", "(switch|turn) (on|off) the (lamp|heating|tv) in {topic}", "how (tall|far|old|big) is {topic}?", "(give|tell) me a (recipe|joke|fact|riddle) (for|about) {topic}",
                  "recommend (me|) a (movie|book|song) (about|like) {topic}", "(drive|take|bring) me to {topic}", "when was {topic} (born|built|founded)?", "why is {topic} so (famous|expensive|big)?", "will it (rain|snow) in {topic}?", "pay {topic} ten dollars", "is {topic} a good (name|place|idea)?", "do you (like|love) {topic}?", "translate {topic}", "how many people live in {topic}?", "(install|download|update) the {topic} app", "print {topic} on paper"]),
 ]
-TEMPLATES = {tuple(templates): more for templates, more in _LISTS}
+TEMPLATES = {tuple(templates): more + rewordings.TEMPLATES.get(tuple(templates), []) for templates, more in _LISTS}
 
 # A noun phrase that goes somewhere, in one sentence.
 BELONGS = {
@@ -175,14 +176,6 @@ BELONGS = {
     "remember": ["{it} (belongs|goes|should go|is to go) (in|into) (your|) memory", "your memory needs {it}", "(find|compute|look up|see) {it} for your memory", "for your memory: {it}"],
 }
 
-# What may stand for a word that carries no meaning: a reader learns not to lean on it.
-FILLERS = """
-a all and any as at back be being both but by case certain come current data each every exactly first following from fully given go good great have here how into it just kind last later like lot made make
-many may means more most my near new nice no now of off often on once one only or other our out over own per place possible present quite rather ready really right same see several simple since so some still
-such sure take that there these they thing things this those through time together too use used using usual very via want way we well were which while who whole will within without work would yet you your apply arrange
-bring carry choose collect consider deliver ensure examine expect follow handle hold identify inspect keep lead manage mark mention move notice observe obtain offer pass pick point provide pull push raise reach receive refer
-require select serve set shift ship start state step stick supply track transfer turn view wish
-""".split()
 # Groups whose words may be any word: what is asked for is told by the rest.
 VAGUE = ("compute", "tell", "whatis", "read", "store", "insert", "send", "run", "result", "number", "then", "prefix", "suffix")
 # Words that a request's meaning hangs on; these are never blurred.
@@ -195,16 +188,15 @@ summed table text times to top total under value values wc what where which with
 
 # Never held out: another template of the same list can say the same (tiny_test.py).
 SAID_TWICE = {
-    ' in case {key} <is> {kv}', ' when the {key} <is> {kv}',
-    '(get|find|select|fetch|check) the {col} (of|for) {key} {kv} (in|from) <table> {table} (of|in) <database> {db}', "(i'm|we're|i am) after {np}",
-    '(we|i) (want|would like|could use) a (new|) database (called|named|) {db}', '<create> (a|a new) queue (called|named) {queue}',
-    '<create> (me|us|) (a|one|one more|another) (new|) bucket (called|named|with the name|) {bucket}', '<remember> that {text}',
-    '<send> <queue> {queue} {it}', '<store> {it} (to|into|in) <file> {file}', '<store> {it} as object {key} (in|into) <bucket> {bucket}',
-    '<store> {it} as {key} (inside|within|in) <bucket> {bucket}',
-    '<store> {it} in bucket {bucket} (with the name|under the name|naming it|and call it|calling it) {key}', '<tell> {np}', 'can you get {np} for me?',
-    'dump {it} (in|into) {file}', 'evaluate {a} {op} {b}', 'find {np} and {put}', 'get <object> {key} from <bucket> {bucket}', 'hi', 'how are you?',
-    'how do i cook {topic}?', 'i need a (new|) queue (called|named) {queue}', 'i want you to remember {it}', 'in <file> {file}, the # of {col}',
-    'keep {it} in memory', 'the # of (field|column) {col} in <file> {file}', 'the # of {col} in {file}',
-    'the (sentence|phrase|line|note|value|string|word|data) {text}', 'the @ {col} <in> <file> {file}', 'the {col} # (in|of|for) <file> {file}',
-    'what can you do for me?', "what's {np} please?", 'write {it} (to|into) <file> {file}', 'you must (know|remember|not forget) that {text}',
+    ' if {key} <is> {kv}', '(show|draw|paint|print) (me|) a (picture|photo|map) of {topic}', '(work out|determine|do|get) {a} {op} {b}', '<compute> {a} {op} {b}',
+    '<create> (a|a new) bucket (called|named) {bucket}', '<create> (me|us|) (a|one|one more|another) (new|) queue (called|named|with the name|) {queue}',
+    '<store> {it} (at|under|as) (the key|key|object) {key} (in|of) <bucket> {bucket}', '<store> {it} (under|as) {key} in <bucket> {bucket}',
+    'append {it} to <table> {table} of <database> {db}', 'call {topic} (for me|on the phone|)', 'create (an|the) object {key} in bucket {bucket} (with|from|holding) {it}',
+    'deliver {it} to <queue> {queue}', 'find the {col} for {key} {kv} in <table> {table} of <database> {db}', 'first {do}, then {put}', 'have a look for {np}',
+    'how many lines (are in|does|has) {file}', 'i need a (new|) database (called|named) {db}', 'i want you to remember that {text}',
+    'in <bucket> {bucket}, <store> {it} <under> {key}', 'in {file}, the @ {col}', 'inform me (about|of) {np}', 'ok bye', 'please <run> the command {cmd}',
+    'store {it} in (your|) memory', 'sum all {col} (values|entries|cells|) (in|from|of) {file}', 'the # of the {col} (figures|data|cells|amounts) in {file}',
+    'the # over all {col} (values|entries|cells|) in <file> {file}', 'the (value|content) of <object> {key} (from|of) bucket {bucket}', 'the (value|words) {text}',
+    'the <text> {text}', 'the @ {col} (found|listed|recorded) in <file> {file}', 'the number of rows that {file} (has|holds|contains)', 'use file {file} to keep {it}',
+    'what is the (row|record) count of {file}', 'what is the number of rows in {file}', '{do}<then> {put}',
 }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from . import phrases as P
-from .grammar import Phrases
+from .grammar import Phrases, with_aggregate
 from .values import Values
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?$")
@@ -57,7 +57,7 @@ class SourceMaker:
         np, do, ask = phrasings or P.SOURCES[kind]
         drawn = [self.p.template(t) + tail for t in (np, do, ask)]
         if agg:
-            drawn = [t.replace("@", f"<{agg}>").replace("#", P.NOUNS[agg]) for t in drawn]
+            drawn = [with_aggregate(t, agg) for t in drawn]
         return Source(kind, *map(self.p.expand, drawn), slots, plan, needs, world)
 
     def csv(self, agg=None):
