@@ -115,7 +115,7 @@ class Cloud {
   std::unique_ptr<storage::DatabaseService> databases_;
   std::unique_ptr<storage::QueueService> queues_;
   inference::KeptStates kept_states_;
-  inference::LocalModels local_models_{models_pool_, random_, &kept_states_};
+  inference::LocalModels local_models_{models_pool_, random_, &kept_states_, config_.context_cache.memory};
   inference::Endpoint engine_{local_models_, clock_, random_};
   inference::ModelFiles model_files_;
   std::unique_ptr<model::FileService> model_file_service_;

@@ -106,12 +106,17 @@ struct BatchConfig {
 };
 
 struct ContextCacheConfig {
+  ByteCount memory = mebibytes(256);
   ByteCount disk = gibibytes(2);
-  static constexpr auto schema =
-      fields(field("disk_bytes", &ContextCacheConfig::disk,
-                   "What models that run here have computed of prompts is kept in the data folder when it "
-                   "leaves memory, up to so many bytes. 0: nothing.",
-                   between(ByteCount{0}, gibibytes(1 << 20))));
+  static constexpr auto schema = fields(
+      field("memory_bytes", &ContextCacheConfig::memory,
+            "What a model that runs here has computed of prompts, and no request needs, is put aside in "
+            "memory up to so many bytes, for each model. 0: it stays in the model's own memory alone.",
+            between(ByteCount{0}, gibibytes(1 << 10))),
+      field("disk_bytes", &ContextCacheConfig::disk,
+            "What models that run here have computed of prompts is kept in the data folder when it "
+            "leaves memory, up to so many bytes. 0: nothing.",
+            between(ByteCount{0}, gibibytes(1 << 20))));
 };
 
 bool is_currency(std::string_view text);

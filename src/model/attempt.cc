@@ -230,6 +230,8 @@ Result<> Attempt::take_whole() {
     learned_.tokens = reply.tokens;
     learned_.whole_figures = reply.tokens.has_value();
     learned_.output_estimate = reply.output_estimate;
+    learned_.note_id(reply.id);
+    learned_.note_finish(reply.finish);
     return put_whole(std::move(reply.body));
   }
   if (const JsonOutline::Field* usage = outline_.find("usage")) {
@@ -237,7 +239,24 @@ Result<> Attempt::take_whole() {
     learned_.whole_figures = learned_.tokens.has_value();
   }
   if (!learned_.tokens) learned_.output_estimate = estimate_tokens(find_json_value(out_, "content"));
+  if (client_.trace.sampled && !large_) note_end();
   return put_whole(std::move(out_));
+}
+
+// What a trace tells of a whole reply.
+void Attempt::note_end() {
+  const auto text = [](std::string_view json) {
+    const bool is_text = json.size() >= 2 && json.front() == '"';
+    return is_text ? json.substr(1, json.size() - 2) : std::string_view();
+  };
+  const auto field = [&](std::string_view name) {
+    const JsonOutline::Field* found = outline_.find(name);
+    return found != nullptr ? text(found->text) : std::string_view();
+  };
+  learned_.note_id(field("id"));
+  learned_.note_finish(form_ == Form::anthropic_messages ? field("stop_reason")
+                       : form_ == Form::openai_responses ? field("status")
+                                                         : text(find_json_value(out_, "finish_reason")));
 }
 
 Result<> Attempt::put_whole(std::string body) {

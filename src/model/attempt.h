@@ -67,6 +67,7 @@ class Attempt {
   // What is translated or looked through is kept whole.
   std::size_t kept_whole() const;
   std::unique_ptr<StreamPipe> pipe() const;
+  void note_end();
   Result<> put_whole(std::string body);
   Error from_provider(Error error) const;
   Task<Result<>> send();

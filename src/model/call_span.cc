@@ -90,6 +90,8 @@ void end_call_span(Span& span, const LastAttempt& last, std::string_view error) 
   }
   if (last.to_first_token) span.set("gen_ai.response.time_to_first_chunk", *last.to_first_token);
   if (last.usage) tell_usage(span, *last.usage);
+  if (!last.reply.empty()) span.set("gen_ai.response.id", last.reply);
+  if (!last.finish_reasons.empty()) span.set("gen_ai.response.finish_reasons", last.finish_reasons);
   if (!error.empty()) span.fail(error);
   span.end();
 }

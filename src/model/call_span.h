@@ -19,6 +19,8 @@ struct LastAttempt {
   const Target* target = nullptr;        // null: there was none
   std::optional<double> to_first_token;  // seconds, of a stream
   std::optional<ledger::Usage> usage;    // what it cost
+  std::string reply;                     // the upstream's name for it
+  std::vector<std::string> finish_reasons = {};
 };
 // `error`: the code that the call ends with; "" where it is well.
 void end_call_span(telemetry::Span& span, const LastAttempt& last, std::string_view error);

@@ -51,7 +51,7 @@ void Exchange::close(Asking& asking, const Result<>& result, bool beaten) {
   const Attempt& attempt = asking.attempt;
   waited_ += attempt.waited() - asking.waited_beside;
   end_attempt_span(asking.span, attempt, result);
-  if (!beaten) last_ = {.target = &attempt.target(), .to_first_token = {}, .usage = {}};
+  if (!beaten) last_ = {.target = &attempt.target(), .to_first_token = {}, .usage = {}, .reply = {}};
   report(attempt, result);
   account(attempt, result, beaten);
   measure(attempt, result);
@@ -157,6 +157,10 @@ void Exchange::account(const Attempt& attempt, const Result<>& result, bool beat
   if (form_ == Form::anthropic_count_tokens || (!result && !seen && !hung_up && !kept)) return;
   ledger::Usage usage = usage_of(attempt);
   last_.usage = usage;
+  if (span_.recording()) {
+    last_.reply = attempt.learned().id;
+    last_.finish_reasons = attempt.learned().finish_reasons;
+  }
   telemetry_.used(operation_name(form_), usage);
   context_.used(std::move(usage));
 }

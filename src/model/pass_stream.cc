@@ -74,6 +74,7 @@ class OpenAiChat final : public StreamPipe {
     if (object_at(chunk, "error", error)) return reported(error);
     const bool only_usage = look_at_usage(chunk) && !has_choices(chunk);
     if (!only_usage || wants_usage_) out += event.raw;
+    if (learned_.id.empty()) learned_.note_id(text_at(chunk, "id"));
     look_at_choices(chunk);
     return {};
   }
@@ -104,7 +105,10 @@ class OpenAiChat final : public StreamPipe {
     simdjson::dom::array choices;
     if (chunk["choices"].get(choices) != simdjson::SUCCESS) return;
     for (const element choice : choices) {
-      if (!text_at(choice, "finish_reason").empty()) finished_ = learned_.first_token = true;
+      if (const std::string_view reason = text_at(choice, "finish_reason"); !reason.empty()) {
+        finished_ = learned_.first_token = true;
+        learned_.note_finish(reason);
+      }
       element delta;
       if (object_at(choice, "delta", delta)) look_at_delta(delta);
     }
@@ -148,8 +152,14 @@ class AnthropicMessages final : public StreamPipe {
       if (object_at(parsed, "error", part)) return reported(part);
       return fail(ErrorCode::unavailable, "the upstream broke off its answer");
     }
-    if (type == "message_start" && object_at(parsed, "message", part)) look_at_usage(part, false);
-    if (type == "message_delta") look_at_usage(parsed, true);
+    if (type == "message_start" && object_at(parsed, "message", part)) {
+      learned_.note_id(text_at(part, "id"));
+      look_at_usage(part, false);
+    }
+    if (type == "message_delta") {
+      look_at_usage(parsed, true);
+      if (object_at(parsed, "delta", part)) learned_.note_finish(text_at(part, "stop_reason"));
+    }
     if (type == "content_block_delta" && object_at(parsed, "delta", part)) {
       for (const std::string_view name : {"text", "thinking", "partial_json"}) {
         learned_.output_estimate += estimate_tokens(text_at(part, name));
@@ -204,6 +214,8 @@ class OpenAiResponses final : public StreamPipe {
       const auto json = object_at(response, "usage", usage) ? json_of(usage) : std::nullopt;
       if (json) learned_.tokens = responses_usage(*json);
       learned_.whole_figures = learned_.tokens.has_value();
+      learned_.note_id(text_at(response, "id"));
+      learned_.note_finish(text_at(response, "status"));
     }
     if (type.ends_with(".delta")) {
       learned_.first_token = true;

@@ -14,11 +14,21 @@ namespace acloud::model {
 
 // What a reply has told of itself so far.
 struct Learned {
-  std::optional<ledger::Tokens> tokens;  // by the upstream's own figures
-  bool whole_figures = false;            // they are those of the whole reply, not of its beginning
-  std::int64_t output_estimate = 0;      // tokens written so far, by their text
-  bool first_token = false;              // something of the answer has come
-  bool done = false;                     // the upstream has said that the answer is whole
+  std::optional<ledger::Tokens> tokens;          // by the upstream's own figures
+  bool whole_figures = false;                    // they are those of the whole reply, not of its beginning
+  std::int64_t output_estimate = 0;              // tokens written so far, by their text
+  bool first_token = false;                      // something of the answer has come
+  bool done = false;                             // the upstream has said that the answer is whole
+  std::string id;                                // the upstream's own, for traces; "" where it has none
+  std::vector<std::string> finish_reasons = {};  // of each choice, in the words of the upstream's dialect
+
+  // Of what an upstream says, no more than a trace has room for.
+  void note_id(std::string_view said) {
+    if (id.empty() && said.size() <= 128) id = said;
+  }
+  void note_finish(std::string_view said) {
+    if (!said.empty() && said.size() <= 64 && finish_reasons.size() < 16) finish_reasons.emplace_back(said);
+  }
 };
 
 // A streamed reply.

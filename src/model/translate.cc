@@ -2,6 +2,7 @@
 
 #include "base/encoding.h"
 #include "model/dialect/json_read.h"
+#include "model/dialect/names.h"
 #include "model/usage_reader.h"
 
 namespace acloud::model {
@@ -18,10 +19,17 @@ std::unique_ptr<ReplyWriter> writer_of(Form form, const ReplyWishes& wishes) {
   return openai_writer(wishes.model, wishes.usage);
 }
 
+const char* finish_name(Form form, Finish finish) {
+  return form == Form::anthropic_messages ? to_anthropic(finish) : to_openai(finish);
+}
+
 class Translation final : public StreamPipe {
  public:
-  Translation(std::unique_ptr<ReplyReader> reader, std::unique_ptr<ReplyWriter> writer)
-      : reader_(std::move(reader)), writer_(std::move(writer)) {}
+  // `from`: the upstream's form.
+  Translation(Form from, std::unique_ptr<ReplyWriter> writer)
+      : from_(from),
+        reader_(from == Form::anthropic_messages ? anthropic_reader() : openai_reader()),
+        writer_(std::move(writer)) {}
 
   Result<> take(const RawEvent& event, std::string& out, std::string& last) override {
     if (learned_.done) return {};
@@ -64,6 +72,9 @@ class Translation final : public StreamPipe {
       learned_.whole_figures = figures->whole;
     } else if (std::holds_alternative<Finished>(event)) {
       finished_ = learned_.first_token = true;
+      learned_.note_finish(finish_name(from_, std::get<Finished>(event).finish));
+    } else if (const auto* begin = std::get_if<Begin>(&event)) {
+      learned_.note_id(begin->id);
     } else if (const auto* text = std::get_if<TextDelta>(&event)) {
       wrote(text->text);
     } else if (const auto* thought = std::get_if<ReasoningDelta>(&event)) {
@@ -82,6 +93,7 @@ class Translation final : public StreamPipe {
     learned_.output_estimate += estimate_tokens(text);
   }
 
+  Form from_;
   std::unique_ptr<ReplyReader> reader_;
   std::unique_ptr<ReplyWriter> writer_;
   std::vector<ReplyEvent> events_;
@@ -116,6 +128,8 @@ Result<TranslatedReply> translate_reply(Form from, Form to, std::string_view bod
              from == Form::anthropic_messages ? read_anthropic_reply(*parsed) : read_openai_reply(*parsed));
   TranslatedReply out{.body = {}, .tokens = reply.tokens};
   out.output_estimate = estimate_tokens(joined_text(reply.parts));
+  out.id = reply.id;
+  out.finish = finish_name(from, reply.finish);
   if (to == Form::anthropic_messages) {
     ACLOUD_TRY(const Json written, write_anthropic_reply(reply, wishes.model));
     out.body = to_text(written);
@@ -128,8 +142,7 @@ Result<TranslatedReply> translate_reply(Form from, Form to, std::string_view bod
 }
 
 std::unique_ptr<StreamPipe> translate_stream(Form from, Form to, const ReplyWishes& wishes) {
-  return std::make_unique<Translation>(
-      from == Form::anthropic_messages ? anthropic_reader() : openai_reader(), writer_of(to, wishes));
+  return std::make_unique<Translation>(from, writer_of(to, wishes));
 }
 
 }  // namespace acloud::model

@@ -28,6 +28,8 @@ struct TranslatedReply {
   std::string body;
   std::optional<ledger::Tokens> tokens;
   std::int64_t output_estimate = 0;
+  std::string id = {};      // the upstream's
+  std::string finish = {};  // in the words of its dialect
 };
 // A whole reply of form `from`, as form `to` has it.
 // Errors: unavailable: it is not what its dialect says.

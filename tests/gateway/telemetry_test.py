@@ -71,6 +71,7 @@ class Spans(Case):
         self.assertEqual(model.attributes, {
             "gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt", "gen_ai.request.temperature": 0.5,
             "gen_ai.request.max_tokens": 50, "gen_ai.provider.name": "oai", "gen_ai.response.model": "mock-gpt",
+            "gen_ai.response.id": "chatcmpl-1", "gen_ai.response.finish_reasons": ["stop"],
             "server.address": "127.0.0.1", "server.port": self.upstream.port,
             "gen_ai.usage.input_tokens": used["input_uncached"] + used["cache_read"],
             "gen_ai.usage.cache_read.input_tokens": used["cache_read"], "gen_ai.usage.output_tokens": used["output"]})
@@ -86,13 +87,17 @@ class Spans(Case):
 
     def test_every_dialect_and_stream_gives_the_same_spans(self):
         self.serve()
-        for path, body, model, operation in (
-                ("/v1/chat/completions", {"stream": True}, "gpt", "chat"),
-                ("/v1/chat/completions", {"stream": True}, "claude", "chat"),
-                ("/v1/responses", {"input": "hi", "messages": None, "stream": True}, "gpt", "chat"),
-                ("/v1/messages", {"max_tokens": 20, "stream": True}, "claude", "chat"),
-                ("/v1/messages/count_tokens", {}, "claude", "count_tokens"),
-                ("/v1/embeddings", {"input": ["a"], "messages": None}, "gpt", "embeddings")):
+        # In the words of the provider's dialect, also where the reply is translated.
+        openai, anthropic = ("chatcmpl-1", ["stop"]), ("msg_1", ["end_turn"])
+        for path, body, model, operation, ended in (
+                ("/v1/chat/completions", {"stream": True}, "gpt", "chat", openai),
+                ("/v1/chat/completions", {"stream": True}, "claude", "chat", anthropic),
+                ("/v1/chat/completions", {}, "claude", "chat", anthropic),
+                ("/v1/responses", {"input": "hi", "messages": None, "stream": True}, "gpt", "chat", ("resp_1", ["completed"])),
+                ("/v1/messages", {"max_tokens": 20, "stream": True}, "claude", "chat", anthropic),
+                ("/v1/messages", {"max_tokens": 20}, "claude", "chat", anthropic),
+                ("/v1/messages/count_tokens", {}, "claude", "count_tokens", None),
+                ("/v1/embeddings", {"input": ["a"], "messages": None}, "gpt", "embeddings", None)):
             body = {k: v for k, v in {"model": model, "messages": MESSAGES, **body}.items() if v is not None}
             self.collector.spans.clear()
             reply = self.server.request("POST", path, json.dumps(body))
@@ -104,6 +109,8 @@ class Spans(Case):
                 self.assertTrue(span.attributes["gen_ai.request.stream"])
                 self.assertGreater(span.attributes["gen_ai.response.time_to_first_chunk"], 0)
             self.assertEqual("gen_ai.usage.input_tokens" in span.attributes, operation != "count_tokens")
+            said = (span.attributes.get("gen_ai.response.id"), span.attributes.get("gen_ai.response.finish_reasons"))
+            self.assertEqual(said, ended if operation == "chat" else (None, None), path)
 
     def test_each_attempt_and_a_failure_has_its_span(self):
         more = ('[[model]]\nname = "shaky"\ntargets = [{ provider = "oai", model = "bad" }]\nretries = 1\nfallback = ["claude"]\n')

@@ -32,6 +32,7 @@ Task<Result<>> LocalModels::open(Entry& entry) {
   }
   LiveModel::Options options = entry.declared.options;
   options.kept = kept_;
+  options.worker.aside = aside_;
   options.name = entry.declared.name;
   if (entry.declared.file_at_first_call) {
     ACLOUD_CO_TRY(options.engine.file, entry.declared.file_at_first_call());

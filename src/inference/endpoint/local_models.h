@@ -28,8 +28,9 @@ bool is_small(const std::string& file);
 class LocalModels final : public Models {
  public:
   // All outlive the models. `kept`: where what leaves their memory is kept, if it is.
-  LocalModels(async::BlockingPool& pool, Random& random, KeptStates* kept = nullptr)
-      : pool_(pool), random_(random), kept_(kept) {}
+  // `aside`: of states that each model puts aside at most.
+  LocalModels(async::BlockingPool& pool, Random& random, KeptStates* kept = nullptr, ByteCount aside = {})
+      : pool_(pool), random_(random), kept_(kept), aside_(aside) {}
 
   // Loads all that don't wait for their first call, as many at once as threads of the pool are free. One that
   // can't be loaded is kept with its reason. REQUIRES: called once, before anything else.
@@ -57,6 +58,7 @@ class LocalModels final : public Models {
   async::BlockingPool& pool_;
   Random& random_;
   KeptStates* kept_;
+  ByteCount aside_;
   std::deque<Entry> entries_;  // which they are never changes once load() is done
   store::KeyedLock loading_;   // by name
 };

@@ -42,22 +42,30 @@ class GreedyTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     prompts_ = make_prompts();
+    expected_ = simple();
+  }
+
+  // What llama.cpp's own loop says to the prompts.
+  static std::vector<Texts> simple() {
     const auto engine = open_llama({.file = testing::random_model()});
     std::vector<std::vector<Token>> tokens;
     for (const std::string& prompt : prompts_)
       tokens.push_back(*(*engine)->tokenize(prompt, Reading::prompt));
+    std::vector<Texts> all;
     for (const auto& said : testing::simple_loop(testing::random_model(), tokens, kTokens, true)) {
       Texts texts;
       for (const Token token : said) texts.push_back((*engine)->text_of(token, false));
-      expected_.push_back(std::move(texts));
+      all.push_back(std::move(texts));
     }
+    return all;
   }
 
-  void open(bool reuse) {
+  void open(bool reuse, ByteCount aside = {}) {
     LiveModel::Options options;
     options.engine = {.file = testing::random_model(), .sequences = 8, .cells = 4096, .exact_state = true};
     options.worker.reuse = reuse;
     options.worker.chunk = 24;
+    options.worker.aside = aside;
     options.check = testing::model_check();
     auto model = loop_.run_until_done(LiveModel::open(std::move(options), pool_, random_));
     ASSERT_TRUE(model) << model.error().message();
@@ -150,6 +158,27 @@ TEST_F(GreedyTest, EightTogetherWithReuse) {
   open(true);
   compare_together();
   EXPECT_GT(model_->stats().cached_tokens, model_->stats().prompt_tokens / 3);
+}
+
+// Three conversations take turns. Each turn is long enough to clear what is idle, and goes on from where its
+// conversation was.
+TEST_F(GreedyTest, ConversationsThatWerePutAside) {
+  std::array<std::string, 3> conversations;
+  std::vector<std::string> turns;
+  for (std::size_t turn = 0; turn < 4; ++turn) {
+    for (std::size_t i = 0; i < conversations.size(); ++i) {
+      for (std::size_t k = 0; k < 5; ++k) conversations[i] += prompts_[(20 * i + 5 * turn + k) * 2 % 100 + 1];
+      turns.push_back(conversations[i]);
+    }
+  }
+  prompts_.swap(turns);
+  std::vector<Texts> expected = simple();
+  expected_.swap(expected);
+  open(true, mebibytes(64));
+  compare_alone();
+  EXPECT_GT(model_->stats().recalled_tokens, model_->stats().prompt_tokens / 3);
+  prompts_.swap(turns);
+  expected_.swap(expected);
 }
 
 // In the middle of each reply, the state is saved, dropped, and restored into another sequence.

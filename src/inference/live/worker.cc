@@ -7,6 +7,13 @@
 namespace acloud::inference {
 namespace {
 
+// Tokens. The few that chats of one template begin with are computed again: a step costs the same with them.
+constexpr std::int32_t kLeastShared = 16;
+
+std::int64_t bytes_a_token(const ModelInfo& model) {
+  return std::max<std::int64_t>(1, model.state.value / std::max(1, model.cells));
+}
+
 SchedulerOptions scheduler_options(const ModelInfo& model, const Worker::Options& options, bool keeps) {
   return {.sequences = model.sequences,
           .cells = model.cells,
@@ -15,7 +22,11 @@ SchedulerOptions scheduler_options(const ModelInfo& model, const Worker::Options
           .chunk = options.chunk,
           .waiting = options.waiting,
           .reuse = options.reuse && model.shares_prefixes,
-          .keep_from = keeps ? kFewestKept : 0};
+          .least_shared = kLeastShared,
+          .keep_from = keeps ? kFewestKept : 0,
+          .aside = static_cast<std::int32_t>(
+              std::min<std::int64_t>(options.aside.value / bytes_a_token(model), 1 << 30)),
+          .aside_from = kFewestKept};
 }
 
 double seconds_since(std::chrono::steady_clock::time_point began) {
@@ -139,6 +150,15 @@ Result<> Worker::compute(const Step& step) {
         break;
       case Move::Kind::restore:
         if (!restore(move)) scheduler_.not_restored(move.sequence);
+        break;
+      case Move::Kind::put_aside:
+        put_aside(move);
+        break;
+      case Move::Kind::recall:
+        if (!recall(move)) scheduler_.not_restored(move.sequence);
+        break;
+      case Move::Kind::drop:
+        aside_.erase(move.aside);
     }
   }
   // What came too late for its request: memory had as much by then.
@@ -162,8 +182,7 @@ Result<> Worker::compute(const Step& step) {
 // --- What is on disk. ---
 
 ByteCount Worker::state_bytes(std::size_t tokens) const {
-  const ModelInfo& model = engine_->model();
-  return {model.state.value / std::max(1, model.cells) * static_cast<std::int64_t>(tokens)};
+  return {bytes_a_token(engine_->model()) * static_cast<std::int64_t>(tokens)};
 }
 
 void Worker::fetch(const Fetch& fetch) {
@@ -201,12 +220,37 @@ bool Worker::restore(const Move& move) {
   return true;
 }
 
+// --- What is put aside. ---
+
+void Worker::put_aside(const Move& move) {
+  Result<std::string> state = engine_->save(move.sequence);
+  if (state) {
+    aside_[move.aside] = *std::move(state);
+    return;
+  }
+  log::warn("the state of a prompt is not put aside", {{"error", state.error().message()}});
+  scheduler_.not_aside(move.aside);
+}
+
+bool Worker::recall(const Move& move) {
+  const auto found = aside_.find(move.aside);
+  if (found == aside_.end()) return false;
+  const Result<> restored = engine_->restore(move.sequence, found->second, move.tokens);
+  if (restored) return true;
+  log::warn("a state that was put aside is refused", {{"error", restored.error().message()}});
+  scheduler_.not_aside(move.aside);
+  aside_.erase(found);
+  return false;
+}
+
 void Worker::keep(const Leaving& leaving, bool at_the_end) {
   const std::size_t tokens = leaving.tokens.size();
   // What takes longer to read than to compute is of no use.
   if (std::ssize(leaving.tokens) < cost_.least_gain(state_bytes(tokens))) return;
   if (!shelf_->wants(leaving.tokens, state_bytes(tokens), !at_the_end)) return;
-  Result<std::string> state = engine_->save(leaving.sequence);
+  const auto aside = aside_.find(leaving.aside);
+  if (leaving.aside != 0 && aside == aside_.end()) return;
+  Result<std::string> state = leaving.aside != 0 ? aside->second : engine_->save(leaving.sequence);
   if (!state) {
     log::warn("the state of a prompt is not kept", {{"error", state.error().message()}});
   } else if (at_the_end) {

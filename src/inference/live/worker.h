@@ -1,7 +1,7 @@
 // The thread that an engine has for itself: it takes jobs in and out between steps, and does what the
-// scheduler decides. What leaves the engine's memory, and what is there at the end, it hands over to a shelf
-// on disk, and takes back from there what the scheduler wants: copies of memory alone, since the shelf has
-// threads of its own.
+// scheduler decides. It holds the states that are put aside. What leaves memory, and what is there at the
+// end, it hands over to a shelf on disk, and takes back from there what the scheduler wants: copies of memory
+// alone, since the shelf has threads of its own.
 #pragma once
 
 #include <condition_variable>
@@ -23,6 +23,7 @@ class Worker {
     bool reuse = true;                            // prefixes
     std::int32_t chunk = 128;                     // of prompts in a step beside sequences that speak
     std::optional<KeptStates::Shelf> shelf = {};  // where states are kept on disk
+    ByteCount aside = {};                         // of states put aside at most; 0: none is
   };
   Worker(std::unique_ptr<Engine> engine, const Options& options);
   // Ends the step under way; what is not done fails with `unavailable`. What is held goes to the shelf, as
@@ -70,6 +71,8 @@ class Worker {
   void keep(const Leaving& leaving, bool at_the_end);
   void keep_all();
   bool restore(const Move& move);
+  void put_aside(const Move& move);
+  bool recall(const Move& move);
   void hear(Job& job, const Sampled& sampled);
   void say(Job& job, std::string text, std::optional<Finish> finish);
   void fail_job(RequestId id, const Error& error);
@@ -79,6 +82,7 @@ class Worker {
   std::optional<KeptStates::Shelf> shelf_;
   ReadingCost cost_;
   Scheduler scheduler_;
+  std::map<Aside::Id, std::string> aside_;
   std::optional<Fetched> here_;                     // read, and not taken in yet
   std::map<RequestId, std::shared_ptr<Job>> jobs_;  // shared with the tasks that read them
 

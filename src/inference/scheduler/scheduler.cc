@@ -9,6 +9,10 @@ namespace {
 // anyway.
 constexpr std::int32_t kWorthWaiting = 32;
 
+// Idle cells are cleared for so many tokens: for fewer, attention over them costs less than to bring them
+// back.
+constexpr std::int32_t kWorthClearing = 64;
+
 std::int32_t common_prefix(const std::vector<Token>& a, std::span<const Token> b) {
   const auto [end, _] = std::ranges::mismatch(a, b);
   return static_cast<std::int32_t>(end - a.begin());
@@ -19,7 +23,8 @@ std::int32_t common_prefix(const std::vector<Token>& a, std::span<const Token> b
 Scheduler::Scheduler(const SchedulerOptions& options)
     : options_(options),
       slots_(static_cast<std::size_t>(options.sequences)),
-      cells_(options.sequences, options.cells) {}
+      cells_(options.sequences, options.cells),
+      aside_(options.reuse ? options.aside : 0) {}
 
 Result<> Scheduler::add(RequestId id, std::string workspace, std::vector<Token> prompt,
                         std::optional<Kept> kept) {
@@ -70,6 +75,7 @@ std::optional<Step> Scheduler::next() {
   while (admit_one(step)) {
   }
   plan_work(step);
+  if (step.work.empty() && step.moves.empty()) put_idle_aside(step);
   if (step.work.empty() && step.moves.empty()) return std::nullopt;
   last_ = step.work;
   ++steps_;
@@ -90,7 +96,8 @@ bool Scheduler::admit_one(Step& step) {
   queue_.pop([&](RequestId id) {
     Request& request = requests_.at(id);
     const Prefix prefix = best_prefix(request);
-    if (should_wait(request, prefix.tokens) || awaits_fetch(id, request, prefix.tokens)) return false;
+    const std::int32_t available = std::max(prefix.tokens, best_aside(request).tokens);
+    if (should_wait(request, available) || awaits_fetch(id, request, available)) return false;
     const bool shares = prefix.from >= 0 && slots_[static_cast<std::size_t>(prefix.from)].request;
     auto needs = static_cast<std::int32_t>(request.tokens.size()) - (shares ? prefix.tokens : 0);
     if (request.fetched)
@@ -117,7 +124,7 @@ Scheduler::Prefix Scheduler::best_prefix(const Request& request) const {
     if (tokens > best.tokens || (tokens == best.tokens && tokens > 0 && whole))
       best = {static_cast<Sequence>(i), tokens};
   }
-  return best;
+  return best.tokens >= options_.least_shared ? best : Prefix();
 }
 
 // Somebody computes more of this prompt's beginning right now.
@@ -144,13 +151,16 @@ Sequence Scheduler::free_place() const {
 
 void Scheduler::place(RequestId id, Request& request, Step& step) {
   const std::optional<std::int32_t> restored = restore(id, request, step);
-  const std::int32_t held = restored ? *restored : place_in_memory(id, request, step);
+  const std::optional<std::int32_t> recalled = restored ? std::nullopt : recall(id, request, step);
+  const std::int32_t held = restored ? *restored : recalled ? *recalled : place_in_memory(id, request, step);
+  if (std::ssize(request.tokens) - held >= kWorthClearing) clear_idle(step);
   request.order = admissions_++;
   queue_.begin(request.workspace);
   if (request.tokens.size() != request.prompt) return;  // it is back after a preemption
   stats_.prompt_tokens += request.prompt;
   stats_.cached_tokens += static_cast<std::uint64_t>(held);
   stats_.fetched_tokens += static_cast<std::uint64_t>(restored.value_or(0));
+  stats_.recalled_tokens += static_cast<std::uint64_t>(recalled.value_or(0));
   step.admitted.push_back({id, held});
 }
 
@@ -184,15 +194,21 @@ void Scheduler::truncate(Step& step, Sequence sequence, std::int32_t keep) {
   if (std::ssize(slot.held) <= keep) return;
   step.moves.push_back({.kind = Move::Kind::truncate, .sequence = sequence, .tokens = keep});
   slot.held.resize(static_cast<std::size_t>(keep));
+  slot.offered = 0;
   cells_.truncate(sequence, keep);
 }
 
-// What nobody uses is taken away, and named.
+// What nobody uses is taken away: it is put aside, or named.
 void Scheduler::forget(Step& step, Sequence sequence, std::int32_t keep) {
   const Slot& slot = slots_[static_cast<std::size_t>(sequence)];
   const std::int64_t held = std::ssize(slot.held);
-  if (options_.keep_from > 0 && held >= options_.keep_from && held > keep)
-    step.leaving.push_back({sequence, slot.held});
+  if (held > keep) {
+    if (can_be_put_aside(slot)) {
+      put_aside(step, sequence);
+    } else if (options_.keep_from > 0 && held >= options_.keep_from) {
+      step.leaving.push_back({.sequence = sequence, .tokens = slot.held});
+    }
+  }
   truncate(step, sequence, keep);
 }
 
@@ -333,6 +349,7 @@ Scheduler::Stats Scheduler::stats() const {
   stats.waiting = queue_.size();
   for (const Slot& slot : slots_) stats.running += slot.request ? 1 : 0;
   stats.cells_used = cells_.used();
+  stats.aside = aside_.tokens();
   return stats;
 }
 

@@ -15,7 +15,9 @@
 //   the sequences that speak, so that a long prompt holds up nobody for long.
 // - A prompt that begins as something that a sequence holds, or will hold soon, is computed from there on.
 //   What an ended request leaves stays until its place or its cells are needed, the least recently used
-//   first; a step names what leaves memory by that, so that it can be kept elsewhere.
+//   first. It is put aside (Aside) while there is nothing else to do, and taken out of the engine before a
+//   long prompt is computed, since attention looks at every cell in use. A step names what leaves memory, so
+//   that it can be kept elsewhere.
 // - A request that comes with a state kept elsewhere (Kept) waits for it outside of the batch, where that
 //   spares enough: others are computed meanwhile. One state at a time is on its way.
 // - The workspace that was served least is served next, counted in tokens (the virtual token counter of
@@ -31,6 +33,7 @@
 
 #include "base/error.h"
 #include "inference/engine/sampler.h"
+#include "inference/scheduler/aside.h"
 #include "inference/scheduler/cells.h"
 #include "inference/scheduler/fair_queue.h"
 
@@ -38,13 +41,16 @@ namespace acloud::inference {
 
 struct SchedulerOptions {
   std::int32_t sequences = 8;
-  std::int32_t cells = 16'384;   // as ModelInfo has it
-  std::int32_t context = 2048;   // tokens of a sequence at most. REQUIRES: <= cells
-  std::int32_t batch = 512;      // tokens of a step at most. REQUIRES: >= sequences
-  std::int32_t chunk = 128;      // of prompts in a step beside sequences that speak
-  std::size_t waiting = 10'000;  // requests in the queue at most
-  bool reuse = true;             // prefixes: false where the engine can't cut a sequence short
-  std::int32_t keep_from = 0;    // what leaves memory is named from so many tokens on; 0: never
+  std::int32_t cells = 16'384;    // as ModelInfo has it
+  std::int32_t context = 2048;    // tokens of a sequence at most. REQUIRES: <= cells
+  std::int32_t batch = 512;       // tokens of a step at most. REQUIRES: >= sequences
+  std::int32_t chunk = 128;       // of prompts in a step beside sequences that speak
+  std::size_t waiting = 10'000;   // requests in the queue at most
+  bool reuse = true;              // prefixes: false where the engine can't cut a sequence short
+  std::int32_t least_shared = 1;  // tokens of a prefix that is worth it
+  std::int32_t keep_from = 0;     // what leaves memory is named from so many tokens on; 0: never
+  std::int32_t aside = 0;         // tokens of all states together that are put aside; 0: none is
+  std::int32_t aside_from = 128;  // and of each at least
 };
 
 // A state that is kept outside of the engine's memory, and begins as a request's prompt does.
@@ -61,20 +67,23 @@ struct Fetch {
 
 // A change of the engine's memory. `copy`: `to`, empty by then, takes the first `tokens` of `sequence`.
 // `truncate`: `sequence` keeps its first `tokens`. `restore`: `sequence`, empty by then, takes the state of
-// `tokens` that was fetched for `request`.
+// `tokens` that was fetched for `request`. `put_aside`: what `sequence` holds is saved as `aside`. `recall`:
+// `sequence`, empty by then, takes that state, of `tokens`. `drop`: it goes.
 struct Move {
-  enum class Kind { copy, truncate, restore };
+  enum class Kind { copy, truncate, restore, put_aside, recall, drop };
   Kind kind;
   Sequence sequence;
   Sequence to = 0;
-  std::int32_t tokens;
+  std::int32_t tokens = 0;
   RequestId request = 0;
+  Aside::Id aside = 0;
 };
 
-// What a sequence holds, and the step's moves take away.
+// What a sequence holds, or a state that was put aside (`aside` is not 0), and the step's moves take away.
 struct Leaving {
   Sequence sequence;
   std::vector<Token> tokens;
+  Aside::Id aside = 0;
 };
 
 // Tokens of one request, to be taken in by its sequence at `position`.
@@ -112,8 +121,11 @@ class Scheduler {
 
   // Nothing where there is nothing to do. REQUIRES: the last step was taken() or failed().
   std::optional<Step> next();
-  // A restore of the step under way was refused, and its sequence is empty: what it was for waits again.
+  // A restore or recall of the step under way was refused, and its sequence is empty: what it was for waits
+  // again.
   void not_restored(Sequence sequence);
+  // A state of the step under way could not be put aside.
+  void not_aside(Aside::Id id);
   // The last step was done.
   void taken();
   // It was not: the engine's sequences of its work hold what they did before, after the moves.
@@ -132,9 +144,11 @@ class Scheduler {
     std::size_t waiting = 0;
     std::size_t running = 0;
     std::int32_t cells_used = 0;
-    std::uint64_t prompt_tokens = 0;   // of all admitted requests
-    std::uint64_t cached_tokens = 0;   // of those
-    std::uint64_t fetched_tokens = 0;  // of those
+    std::int32_t aside = 0;             // tokens of what was put aside
+    std::uint64_t prompt_tokens = 0;    // of all admitted requests
+    std::uint64_t cached_tokens = 0;    // of those
+    std::uint64_t fetched_tokens = 0;   // of those
+    std::uint64_t recalled_tokens = 0;  // of those, and not of the fetched
     std::uint64_t preempted = 0;
   };
   Stats stats() const;
@@ -154,6 +168,8 @@ class Scheduler {
     std::uint64_t used = 0;             // when it last took something in, in steps
     bool speaks = false;                // all that its request has so far is held: the next token is awaited
     std::vector<Token> restoring = {};  // what it will hold when the step under way is done
+    bool recalls = false;               // that comes from what was put aside
+    std::size_t offered = 0;            // so many tokens of it were put aside while there was nothing to do
   };
   struct Prefix {
     Sequence from = -1;
@@ -165,10 +181,17 @@ class Scheduler {
   bool awaits_fetch(RequestId id, Request& request, std::int32_t available);
   bool gains(const Request& request, std::int32_t available) const;
   Prefix best_prefix(const Request& request) const;
+  Aside::Match best_aside(const Request& request) const;
   void place(RequestId id, Request& request, Step& step);
   std::int32_t place_in_memory(RequestId id, Request& request, Step& step);
   std::optional<std::int32_t> restore(RequestId id, Request& request, Step& step);
+  std::optional<std::int32_t> recall(RequestId id, Request& request, Step& step);
+  void take_in(Step& step, Sequence to, Move move, std::int32_t tokens, RequestId id);
   void settle_restores();
+  bool can_be_put_aside(const Slot& slot) const;
+  void put_aside(Step& step, Sequence sequence);
+  void put_idle_aside(Step& step);
+  void clear_idle(Step& step);
   Sequence free_place() const;
   void plan_work(Step& step);
   void plan(Step& step, Sequence sequence, std::int32_t tokens);
@@ -183,6 +206,7 @@ class Scheduler {
   const SchedulerOptions options_;
   std::vector<Slot> slots_;
   Cells cells_;
+  Aside aside_;
   FairQueue queue_;
   std::map<RequestId, Request> requests_;
   std::vector<Work> last_;  // the work of the step that is under way

@@ -26,6 +26,9 @@ SchedulerOptions any_options() {
   options.chunk = *rc::gen::inRange(1, 20);
   options.reuse = *rc::gen::arbitrary<bool>();
   options.keep_from = *rc::gen::inRange(0, 12);
+  options.least_shared = *rc::gen::inRange(1, 6);
+  options.aside = *rc::gen::inRange(0, 200);
+  options.aside_from = *rc::gen::inRange(1, 12);
   return options;
 }
 
@@ -69,6 +72,7 @@ class Play {
     if (!step) return false;
     for (const Work& work : step->work) RC_ASSERT(live_.contains(work.request));
     if (cancels) cancel();
+    engine_.saves = *rc::gen::inRange(0, 8) > 0;
     std::string wrong;
     const auto said = engine_.run(*step, wrong);
     RC_ASSERT(wrong == "");
@@ -76,9 +80,11 @@ class Play {
       RC_ASSERT(options_.keep_from > 0 && std::ssize(leaving.tokens) >= options_.keep_from);
       kept_.push_back(leaving.tokens);
     }
+    for (const Aside::Id unsaved : engine_.unsaved) scheduler_.not_aside(unsaved);
     for (const Sequence refused : engine_.refused) scheduler_.not_restored(refused);
     scheduler_.taken();
-    for (const Leaving& held : scheduler_.held()) RC_ASSERT(held.tokens == engine_.row(held.sequence));
+    for (const Leaving& held : scheduler_.held()) RC_ASSERT(held.tokens == engine_.held(held));
+    RC_ASSERT(scheduler_.stats().aside <= options_.aside);
     RC_ASSERT(scheduler_.stats().cells_used == engine_.cells());
     for (const auto& [id, token] : said) hear(id, token);
     return true;

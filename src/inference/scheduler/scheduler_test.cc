@@ -36,6 +36,7 @@ struct World {
     EXPECT_EQ(wrong, "");
     for (const Work& work : last->work) computed += work.tokens.size();
     for (const Admitted& admitted : last->admitted) cached[admitted.request] = admitted.cached;
+    for (const Aside::Id unsaved : engine.unsaved) scheduler.not_aside(unsaved);
     for (const Sequence refused : engine.refused) scheduler.not_restored(refused);
     scheduler.taken();
     for (const auto& [id, token] : said) {
@@ -360,6 +361,74 @@ TEST(SchedulerTest, RefusesWhatNeverFits) {
   EXPECT_TRUE(scheduler.add(3, "w", prompt(0, 99)));
   EXPECT_TRUE(scheduler.add(4, "w", prompt(0, 9)));
   EXPECT_EQ(scheduler.add(5, "w", prompt(0, 9)).error().code(), ErrorCode::unavailable);
+}
+
+TEST(SchedulerTest, WhatIsIdleIsPutAsideAndMakesWayForALongPrompt) {
+  World world({.sequences = 4, .cells = 8192, .context = 4096, .aside = 4000});
+  world.add(1, prompt(0, 300), 2);
+  world.run();
+  EXPECT_EQ(world.scheduler.stats().aside, 301);  // the last token was never taken in
+  EXPECT_EQ(world.engine.cells(), 301);           // and stays in its place until somebody needs the room
+  world.add(2, prompt(1000, 400), 2);
+  world.step();
+  EXPECT_EQ(world.engine.cells(), 400);
+  world.run();
+  // The first goes on from where it was, and takes in what is new alone.
+  auto longer = prompt(0, 300);
+  for (const Token token : world.replies[1]) longer.push_back(token);
+  longer.insert(longer.end(), {7, 8, 9});
+  const std::size_t before = world.computed;
+  world.add(3, longer, 2);
+  world.run();
+  EXPECT_EQ(world.cached[3], 301);
+  EXPECT_EQ(world.scheduler.stats().recalled_tokens, 301U);
+  EXPECT_EQ(world.computed - before, 5U);
+  EXPECT_EQ(world.replies[3], FakeEngine::says(longer, 2));
+  EXPECT_EQ(world.scheduler.stats().aside, 401 + 306);  // the longer state takes the shorter one's place
+}
+
+TEST(SchedulerTest, ShortPromptsLeaveWhatIsIdleInItsPlace) {
+  World world({.sequences = 4, .cells = 8192, .context = 4096, .aside = 4000});
+  world.add(1, prompt(0, 300), 2);
+  world.run();
+  world.add(2, prompt(1000, 60), 1);
+  world.run();
+  EXPECT_EQ(world.engine.cells(), 361);
+}
+
+TEST(SchedulerTest, WhatIsPushedOutIsNamedAndWhatCanNotBeSavedIsComputedAgain) {
+  World world({.sequences = 2, .cells = 8192, .context = 4096, .keep_from = 100, .aside = 700});
+  for (RequestId id = 1; id <= 3; ++id) {
+    world.add(id, prompt(static_cast<Token>(1000 * id), 300), 1);
+    world.run();
+  }
+  EXPECT_EQ(world.scheduler.stats().aside, 600);
+  world.add(4, prompt(1000, 300), 1);
+  world.run();
+  EXPECT_EQ(world.cached[4], 0);
+  world.engine.saves = false;
+  world.add(5, prompt(5000, 300), 1);
+  world.run();
+  world.add(6, prompt(6000, 300), 1);
+  world.run();
+  world.add(7, prompt(5000, 300), 1);
+  world.run();
+  EXPECT_EQ(world.cached[7], 0);
+  EXPECT_EQ(world.replies[7], FakeEngine::says(prompt(5000, 300), 1));
+}
+
+TEST(SchedulerTest, AFewTokensInCommonAreNotShared) {
+  World world({.least_shared = 16});
+  world.add(1, prompt(0, 40), 1);
+  world.run();
+  auto other = prompt(0, 15);
+  other.insert(other.end(), 20, 500);
+  world.add(2, other, 1);
+  world.run();
+  EXPECT_EQ(world.cached[2], 0);
+  world.add(3, prompt(0, 20), 1);
+  world.run();
+  EXPECT_EQ(world.cached[3], 19);
 }
 
 }  // namespace

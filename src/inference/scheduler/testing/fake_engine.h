@@ -36,10 +36,10 @@ class FakeEngine {
   // Does the step. Gives the next token of each work that samples, or says what is wrong with it.
   std::map<RequestId, Token> run(const Step& step, std::string& wrong) {
     for (const Leaving& leaving : step.leaving) {
-      if (leaving.tokens != values(rows_[static_cast<std::size_t>(leaving.sequence)]))
-        wrong = "something else leaves";
+      if (leaving.tokens != held(leaving)) wrong = "something else leaves";
     }
     refused.clear();
+    unsaved.clear();
     for (const Move& move : step.moves) make(move, wrong);
     std::map<RequestId, Token> said;
     std::set<Sequence> seen;
@@ -64,6 +64,16 @@ class FakeEngine {
     return values(rows_[static_cast<std::size_t>(sequence)]);
   }
 
+  std::vector<Token> held(const Leaving& leaving) const {
+    if (leaving.aside == 0) return row(leaving.sequence);
+    const auto found = aside.find(leaving.aside);
+    return found == aside.end() ? std::vector<Token>() : found->second;
+  }
+
+  std::map<Aside::Id, std::vector<Token>> aside;
+  bool saves = true;               // else nothing can be put aside
+  std::vector<Aside::Id> unsaved;  // by the last run
+
   // What was fetched for requests. A state of no tokens is refused.
   std::map<RequestId, std::vector<Token>> states;
   std::vector<Sequence> refused;  // by the last run
@@ -85,8 +95,22 @@ class FakeEngine {
     return tokens;
   }
   void make(const Move& move, std::string& wrong) {
+    if (move.kind == Move::Kind::drop) {
+      if (aside.erase(move.aside) == 0 && std::ranges::count(unsaved, move.aside) == 0)
+        wrong = "what was not put aside is dropped";
+      return;
+    }
     Row& row = rows_[static_cast<std::size_t>(move.sequence)];
     if (move.kind == Move::Kind::restore) return restore(move, row, wrong);
+    if (move.kind == Move::Kind::recall) return recall(move, row, wrong);
+    if (move.kind == Move::Kind::put_aside) {
+      if (std::ssize(row) != move.tokens) wrong = "what is put aside is not all that is held";
+      if (saves)
+        aside[move.aside] = values(row);
+      else
+        unsaved.push_back(move.aside);
+      return;
+    }
     if (std::ranges::count(refused, move.sequence) > 0) return;  // a truncation of what is not there
     if (move.tokens > std::ssize(row)) wrong = "a move of more than there is";
     if (move.kind == Move::Kind::truncate) {
@@ -104,9 +128,19 @@ class FakeEngine {
       wrong = "a restore of what was not fetched";
       return;
     }
-    if (state->second.empty()) return refused.push_back(move.sequence);
-    if (std::ssize(state->second) != move.tokens) wrong = "a restore of another size";
-    for (const Token token : state->second) row.push_back(std::make_shared<Token>(token));
+    take_in(state->second, move, row, wrong);
+  }
+  void recall(const Move& move, Row& row, std::string& wrong) {
+    if (!row.empty()) wrong = "a recall onto something";
+    const auto state = aside.find(move.aside);
+    if (state == aside.end() && std::ranges::count(unsaved, move.aside) == 0)
+      wrong = "a recall of what is not there";
+    take_in(state == aside.end() ? std::vector<Token>() : state->second, move, row, wrong);
+  }
+  void take_in(const std::vector<Token>& state, const Move& move, Row& row, std::string& wrong) {
+    if (state.empty()) return refused.push_back(move.sequence);
+    if (std::ssize(state) != move.tokens) wrong = "a restore of another size";
+    for (const Token token : state) row.push_back(std::make_shared<Token>(token));
     if (cells() > options_.cells) wrong = "more cells than there are, by a restore";
   }
 
