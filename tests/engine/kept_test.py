@@ -14,8 +14,9 @@ MODEL = os.environ.get("ACLOUD_RANDOM_MODEL", os.path.join(ROOT, "build", "rando
 DEADLINE_S = 30
 
 
-def config(disk_bytes=None, exact="true", name="tiny"):
-    limit = "" if disk_bytes is None else f"[context_cache]\ndisk_bytes = {disk_bytes}\n"
+def config(disk_bytes=None, exact="true", name="tiny", memory_bytes=None):
+    limits = {"disk_bytes": disk_bytes, "memory_bytes": memory_bytes}
+    limit = "[context_cache]\n" + "".join(f"{key} = {value}\n" for key, value in limits.items() if value is not None)
     return (f'[[model]]\nname = "{name}"\nengine = "llama"\nfile = "{MODEL}"\nparallel = 2\ncontext = 4096\n'
             f"exact = {exact}\n{limit}")
 
@@ -110,8 +111,15 @@ class Kept(unittest.TestCase):
         _, tokens, cached = self.say(server, digits(5))
         self.assertEqual(cached, tokens - 1)
 
+    def test_what_is_idle_is_put_aside_for_more_than_there_are_places(self):
+        server = self.start(disk_bytes=0)
+        first = self.say(server, digits(20))
+        for others in range(21, 33):
+            self.say(server, digits(others))
+        self.assertEqual(self.say(server, digits(20)), (first[0], first[1], first[1] - 1))
+
     def test_a_killed_server_keeps_what_had_left_its_memory(self):
-        server = self.start()
+        server = self.start(memory_bytes=0)
         said = self.say(server, digits(10))
         end = time.monotonic() + DEADLINE_S
         others = 11

@@ -93,7 +93,7 @@ class Spans(Case):
                 ("/v1/chat/completions", {"stream": True}, "gpt", "chat", openai),
                 ("/v1/chat/completions", {"stream": True}, "claude", "chat", anthropic),
                 ("/v1/chat/completions", {}, "claude", "chat", anthropic),
-                ("/v1/responses", {"input": "hi", "messages": None, "stream": True}, "gpt", "chat", ("resp_1", ["completed"])),
+                ("/v1/responses", {"input": "hi", "messages": None, "stream": True}, "gpt", "chat", openai),
                 ("/v1/messages", {"max_tokens": 20, "stream": True}, "claude", "chat", anthropic),
                 ("/v1/messages", {"max_tokens": 20}, "claude", "chat", anthropic),
                 ("/v1/messages/count_tokens", {}, "claude", "count_tokens", None),

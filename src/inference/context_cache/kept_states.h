@@ -66,6 +66,8 @@ class KeptStates {
     // Calls `done` from a thread of its own. Errors: not_found: removed meanwhile; invalid_argument: refused,
     // and removed; the disk's.
     void read(Id id, Done done);
+    // Of all files together.
+    ByteCount limit() const { return states_->options_.limit; }
     // An engine would not have it: it is removed.
     void refuse(Id id);
     // Until what was asked for is done.

@@ -264,8 +264,13 @@ void Worker::keep_all() {
   constexpr double kSeconds = 3;
   if (!shelf_) return;
   const auto began = std::chrono::steady_clock::now();
+  // The last used first, no more than have room beside each other: each that is written is newer than those
+  // before it, which would make room for it.
+  ByteCount bytes;
   for (const Leaving& held : scheduler_.held()) {
-    if (seconds_since(began) < kSeconds) keep(held, true);
+    bytes.value += state_bytes(held.tokens.size()).value;
+    if (seconds_since(began) >= kSeconds || bytes.value > shelf_->limit().value) break;
+    keep(held, true);
   }
 }
 

@@ -124,7 +124,8 @@ Scheduler::Prefix Scheduler::best_prefix(const Request& request) const {
     if (tokens > best.tokens || (tokens == best.tokens && tokens > 0 && whole))
       best = {static_cast<Sequence>(i), tokens};
   }
-  return best.tokens >= options_.least_shared ? best : Prefix();
+  const bool worth = best.tokens >= options_.least_shared || 2 * best.tokens >= std::ssize(request.tokens);
+  return worth ? best : Prefix();
 }
 
 // Somebody computes more of this prompt's beginning right now.

@@ -47,7 +47,7 @@ struct SchedulerOptions {
   std::int32_t chunk = 128;       // of prompts in a step beside sequences that speak
   std::size_t waiting = 10'000;   // requests in the queue at most
   bool reuse = true;              // prefixes: false where the engine can't cut a sequence short
-  std::int32_t least_shared = 1;  // tokens of a prefix that is worth it
+  std::int32_t least_shared = 1;  // tokens of a prefix that is worth it; or half of the prompt
   std::int32_t keep_from = 0;     // what leaves memory is named from so many tokens on; 0: never
   std::int32_t aside = 0;         // tokens of all states together that are put aside; 0: none is
   std::int32_t aside_from = 128;  // and of each at least

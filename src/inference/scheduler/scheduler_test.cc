@@ -422,13 +422,16 @@ TEST(SchedulerTest, AFewTokensInCommonAreNotShared) {
   world.add(1, prompt(0, 40), 1);
   world.run();
   auto other = prompt(0, 15);
-  other.insert(other.end(), 20, 500);
+  other.insert(other.end(), 16, 500);
   world.add(2, other, 1);
   world.run();
   EXPECT_EQ(world.cached[2], 0);
   world.add(3, prompt(0, 20), 1);
   world.run();
   EXPECT_EQ(world.cached[3], 19);
+  world.add(4, prompt(0, 5), 1);  // but as good as all of it
+  world.run();
+  EXPECT_EQ(world.cached[4], 4);
 }
 
 }  // namespace
