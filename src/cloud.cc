@@ -251,7 +251,7 @@ Result<> Cloud::declare_products() {
   ACLOUD_CHECK(make_routes());
   models_ = std::make_unique<model::ModelService>(
       loops_, [this](std::string_view key) { return routes_->key(key); }, &engine_,
-      telemetry_ && telemetry_->keeps_content());
+      telemetry_ && telemetry_->keeps_content(), config_.findings.keep);
   model_file_service_ = std::make_unique<model::FileService>(model_files_);
   generations_ = std::make_unique<GenerationParts>(GenerationParts::Parts{.database = *database_,
                                                                           .clock = clock_,

@@ -128,12 +128,20 @@ struct UsageConfig {
                    form(is_currency, "three capital letters, as of ISO 4217")));
 };
 
+struct FindingsConfig {
+  std::chrono::seconds keep = std::chrono::hours(24 * 90);
+  static constexpr auto schema =
+      fields(field("keep_s", &FindingsConfig::keep, "How long what guardrails found is listed. 0: for ever.",
+                   between(std::chrono::seconds(0), std::chrono::hours(24 * 3650))));
+};
+
 struct Config {
   ServerConfig server;
   StoreConfig store;
   std::vector<model::ProviderConfig> provider;
   std::vector<model::ModelConfig> model;
   std::vector<model::guard::GuardrailConfig> guardrail;
+  FindingsConfig findings;
   ContextCacheConfig context_cache;
   SandboxConfig sandbox;
   std::vector<mcp::ServerConfig> mcp_server;
@@ -148,6 +156,7 @@ struct Config {
       field("provider", &Config::provider, "Where models are reached.", length(0, 1000)),
       field("model", &Config::model, "What callers name.", length(0, 10'000)),
       field("guardrail", &Config::guardrail, "What may go to models and come back.", length(0, 200)),
+      field("findings", &Config::findings, "What guardrails found."),
       field("context_cache", &Config::context_cache, "What is kept of prompts that were computed here."),
       field("sandbox", &Config::sandbox, "Isolated environments."),
       field("mcp_server", &Config::mcp_server, "MCP servers of others, whose tools become operations.",

@@ -6,10 +6,11 @@
 namespace acloud::model {
 
 ModelService::ModelService(async::LoopThreads& loops, KeySource keys, inference::Endpoint* engine,
-                           bool traces_content)
+                           bool traces_content, std::chrono::seconds keep_findings)
     : keys_(std::move(keys)),
       traces_content_(traces_content),
       upstreams_(loops, engine),
+      findings_(keep_findings),
       routes_(*RouteTable::make({}, {}, keys_, nullptr)),
       guards_(*guard::GuardTable::make({})) {}
 

@@ -14,9 +14,9 @@ namespace acloud::model {
 class ModelService {
  public:
   // REQUIRES: `loops` outlive it, and `engine`, where models of this server are asked; null for none.
-  // `traces_content`: spans hold what is asked and answered.
+  // `traces_content`: spans hold what is asked and answered. `keep_findings`: as FindingBook.
   ModelService(async::LoopThreads& loops, KeySource keys, inference::Endpoint* engine,
-               bool traces_content = false);
+               bool traces_content = false, std::chrono::seconds keep_findings = {});
 
   // Takes these in place of what it had; calls under way go on as they began. Thread-safe.
   // Errors: as RouteTable::make; nothing is changed then.

@@ -267,6 +267,26 @@ class ReloadedGuardrails(unittest.TestCase):
         self.upstream = self.enterContext(Upstream())
         self.server = self.enterContext(Server(config=self.upstream.config(), environment={"MOCK_KEY": "k"}))
 
+    def test_old_findings_are_forgotten_when_new_ones_come(self):
+        rule = '[[guardrail]]\nname = "mail"\ndetect = [ { kind = "email", action = "flag" } ]\n[findings]\nkeep_s = 2\n'
+        server = self.enterContext(Server(config=self.upstream.config() + rule, environment={"MOCK_KEY": "k"}))
+
+        def ask():
+            reply = server.call("model.chat", {"model": "gpt", "messages": [{"role": "user", "content": "I am bob@example.com"}]})
+            self.assertEqual(reply.status, 200, reply.body)
+            return reply.headers["x-request-id"]
+
+        def listed():
+            return {item["request_id"] for item in server.call("model.findings", {"limit": 100}).json["items"]}
+
+        old = ask()
+        self.assertIn(old, listed())
+        end = time.monotonic() + 20
+        while old in listed():
+            self.assertLess(time.monotonic(), end)
+            self.assertIn(ask(), listed())
+            time.sleep(0.2)
+
     def test_guardrails_change_and_faults_change_nothing(self):
         self.upstream.words = ["fine"]
         ask = {"model": "gpt", "messages": [{"role": "user", "content": CARD}]}

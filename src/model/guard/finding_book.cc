@@ -19,9 +19,13 @@ E value_of(std::string_view text) {
   return E{};
 }
 
-// Sorts by time.
+// Rows sort by time. More of them go than can come: a call has fewer findings.
+constexpr std::int64_t kForgottenAtOnce = 1000;
+
+std::string first_id_of(Time time) { return fmt::format("{:020} ", time.time_since_epoch().count()); }
+
 std::string id_of(Time now, const std::string& request_id, std::size_t number) {
-  return fmt::format("{:020} {} {:03}", now.time_since_epoch().count(), request_id, number);
+  return fmt::format("{}{} {:03}", first_id_of(now), request_id, number);
 }
 
 FindingInfo read_finding(const store::Row& row) {
@@ -48,7 +52,7 @@ struct FindingBook::Counters {
           .Register(registry);
 };
 
-FindingBook::FindingBook() : counters_(std::make_unique<Counters>()) {}
+FindingBook::FindingBook(std::chrono::seconds keep) : keep_(keep), counters_(std::make_unique<Counters>()) {}
 FindingBook::~FindingBook() = default;
 
 std::vector<store::Migration> FindingBook::migrations() {
@@ -78,7 +82,7 @@ Task<Result<>> FindingBook::keep(kernel::Context& context, std::string model, Fi
         .Increment();
   }
   co_return co_await context.write([caller = context.caller, request_id = context.request_id(),
-                                    now = context.clock.now(), model = std::move(model),
+                                    now = context.clock.now(), keep = keep_, model = std::move(model),
                                     findings = std::move(findings)](store::Transaction& tx) -> Result<> {
     std::size_t number = 0;
     for (const Finding& each : findings) {
@@ -90,6 +94,11 @@ Task<Result<>> FindingBook::keep(kernel::Context& context, std::string model, Fi
            caller.principal, caller.key, model, each.guardrail, each.detector, name_of(each.side),
            name_of(each.action)}));
     }
+    if (keep.count() == 0) return {};
+    ACLOUD_CHECK(
+        tx.execute("DELETE FROM guardrail_findings WHERE id IN "
+                   "(SELECT id FROM guardrail_findings WHERE id < $1 ORDER BY id LIMIT $2)",
+                   {first_id_of(now - keep), kForgottenAtOnce}));
     return {};
   });
 }

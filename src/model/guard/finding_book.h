@@ -57,7 +57,8 @@ class FindingBook {
  public:
   static std::vector<store::Migration> migrations();
 
-  FindingBook();
+  // What was found so long ago is forgotten, a few rows with each that is new; 0: never.
+  explicit FindingBook(std::chrono::seconds keep);
   ~FindingBook();
   // Counts them, and keeps them: they are on disk before the call's reply leaves. Nothing for no findings.
   Task<Result<>> keep(kernel::Context& context, std::string model, Findings findings);
@@ -66,6 +67,7 @@ class FindingBook {
   std::vector<prometheus::MetricFamily> collect() const;
 
  private:
+  const std::chrono::seconds keep_;
   struct Counters;
   std::unique_ptr<Counters> counters_;
 };
