@@ -10,6 +10,9 @@ namespace {
 // Tokens. The few that chats of one template begin with are computed again: a step costs the same with them.
 constexpr std::int32_t kLeastShared = 16;
 
+// Tokens. What is shorter stays in its cells: attention over it costs next to nothing.
+constexpr std::int32_t kFewestAside = 32;
+
 std::int64_t bytes_a_token(const ModelInfo& model) {
   return std::max<std::int64_t>(1, model.state.value / std::max(1, model.cells));
 }
@@ -26,7 +29,7 @@ SchedulerOptions scheduler_options(const ModelInfo& model, const Worker::Options
           .keep_from = keeps ? kFewestKept : 0,
           .aside = static_cast<std::int32_t>(
               std::min<std::int64_t>(options.aside.value / bytes_a_token(model), 1 << 30)),
-          .aside_from = kFewestKept};
+          .aside_from = kFewestAside};
 }
 
 double seconds_since(std::chrono::steady_clock::time_point began) {
