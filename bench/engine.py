@@ -14,6 +14,7 @@ import json
 import os
 import random
 import re
+import signal
 import socket
 import statistics
 import subprocess
@@ -133,7 +134,10 @@ def figures(name, model):
             sides = [ours, peer]
             for side in sides:
                 measure(side, 8)
-            rounds = [[measure(side, TOKENS[name]) for side in sides] for _ in range(ROUNDS)]
+            rounds = []
+            for number in range(ROUNDS):
+                print(f"{name}: round {number + 1} of {ROUNDS}", file=sys.stderr, flush=True)
+                rounds.append([measure(side, TOKENS[name]) for side in sides])
             for what in rounds[0][0]:
                 values = [statistics.median(each[side][what] for each in rounds) for side in (0, 1)]
                 show(name, what, *values, "ratio <= 1" if what.endswith("ms") else "ratio >= 1")
@@ -150,6 +154,7 @@ def show(name, what, ours, theirs, bound):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers end with it
     for name in sys.argv[1:] or TOKENS:
         file = f"build/random-{name}.gguf"
         if not Path(file).exists():
