@@ -50,7 +50,7 @@ struct SchedulerOptions {
   std::int32_t least_shared = 1;  // tokens of a prefix that is worth it; or half of the prompt
   std::int32_t keep_from = 0;     // what leaves memory is named from so many tokens on; 0: never
   std::int32_t aside = 0;         // tokens of all states together that are put aside; 0: none is
-  std::int32_t aside_from = 32;  // and of each at least
+  std::int32_t aside_from = 32;   // and of each at least
 };
 
 // A state that is kept outside of the engine's memory, and begins as a request's prompt does.
