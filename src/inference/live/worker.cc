@@ -271,8 +271,10 @@ void Worker::keep_all() {
   // before it, which would make room for it.
   ByteCount bytes;
   for (const Leaving& held : scheduler_.held()) {
-    bytes.value += state_bytes(held.tokens.size()).value;
-    if (seconds_since(began) >= kSeconds || bytes.value > shelf_->limit().value) break;
+    if (seconds_since(began) >= kSeconds) break;
+    const std::int64_t size = state_bytes(held.tokens.size()).value;
+    if (bytes.value + size > shelf_->limit().value) continue;
+    bytes.value += size;
     keep(held, true);
   }
 }

@@ -124,7 +124,7 @@ class Scheduler {
   // A restore or recall of the step under way was refused, and its sequence is empty: what it was for waits
   // again.
   void not_restored(Sequence sequence);
-  // A state of the step under way could not be put aside.
+  // A state could not be put aside in the step under way, or not be taken in again: it is gone.
   void not_aside(Aside::Id id);
   // The last step was done.
   void taken();
