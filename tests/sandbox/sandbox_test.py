@@ -404,11 +404,11 @@ class Life(Case):
     def test_who_makes_them_stands_back_for_the_server(self):
         threads = pathlib.Path(f"/proc/{self.server.process.pid}/task").iterdir()
         spawner = " ".join((thread / "children").read_text() for thread in threads).split()[0]
-        try:
-            with open(f"/proc/{spawner}/autogroup", encoding="ascii") as file:
-                self.assertRegex(file.read(), r"nice 10$")
-        except FileNotFoundError:
+        group = pathlib.Path(f"/proc/{spawner}/autogroup")
+        if not group.exists():
             self.skipTest("this kernel does not share processors between sessions")
+        # Of those who are not root, one in the whole machine may ask for it in a tenth of a second.
+        self.until(lambda: group.read_text().endswith("nice 10\n"))
 
     def test_the_deadline_ends_it(self):
         sandbox = self.create(deadline_s=1)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -24,11 +25,25 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 constexpr auto kWindUp = 8s;             // for the end of all spare jails
+constexpr int kAsideAgainMs = 110;
 constexpr timespec kMoment{0, 500'000};  // how long others may be kept waiting for one to freeze
 
 void answer(const Fd& reply, const Result<>& result) {
   (void)send(reply.get(), result ? encode(Done{}) : encode_error(result.error()));
 }
+
+// Where the kernel shares processors between sessions, this one gets less than the server's in a burst: its
+// helpers alone are as many as the processors and more, and all wait for the server. Jails are sessions and
+// groups of their own, to which this does not come down. sched(7), "The autogroup feature". False where it is
+// to be tried again: of those without privileges one in the whole machine may do so in a tenth of a second.
+bool stand_aside() {
+  const Fd own(::open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC));
+  constexpr std::string_view kNice = "10";
+  return ::write(own.get(), kNice.data(), kNice.size()) >= 0 || errno != EAGAIN;
+}
+
+// Of two waits as epoll_wait(2) has them.
+int sooner(int wait, int other) { return wait < 0 ? other : std::min(wait, other); }
 
 bool has_ended(const Fd& init) {
   pollfd waiting{init.get(), POLLIN, 0};
@@ -41,8 +56,11 @@ void Spawner::run() {
   watch(server_.get());
   std::array<epoll_event, 64> events{};
   std::optional<Clock::time_point> end;
+  bool aside = stand_aside();
   while (!server_gone_ || (!jails_are_idle() && Clock::now() < *end)) {
-    const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), patience());
+    const int wait = aside ? patience() : sooner(patience(), kAsideAgainMs);
+    const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), wait);
+    aside = aside || stand_aside();
     for (int i = 0; i < count; ++i) hear(events[static_cast<std::size_t>(i)].data.fd);
     std::erase_if(work_, [&](Work& work) { return advance(work); });
     std::erase_if(helpers_, [](const Helper& helper) { return !helper.socket; });

@@ -154,14 +154,6 @@ std::vector<Feature> look_around(const Common& common, const Disks& disks, const
   return found.take();
 }
 
-// Where the kernel shares processors between sessions, this one gets less than the server's in a burst: its
-// helpers alone are as many as the processors and more, and all wait for the server. Jails are sessions and
-// groups of their own, to which this does not come down. sched(7), "The autogroup feature".
-void stand_back() {
-  const Result<> done = write_file(AT_FDCWD, "/proc/self/autogroup", "10");
-  (void)done;  // a kernel without it has the server's loops before all others (async::LoopThreads)
-}
-
 }  // namespace
 
 Spawner::Spawner(Common common, Disks disks, std::string folder, Fd server, Fd lock)
@@ -174,7 +166,6 @@ Spawner::Spawner(Common common, Disks disks, std::string folder, Fd server, Fd l
 
 Result<Spawner> Spawner::start(const Start& start, Fd server) {
   ::setsid();  // a terminal's Ctrl-C is for the server
-  stand_back();
   ::umask(022);
   ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);  // jails must not inherit a person's keys
   std::error_code error;
