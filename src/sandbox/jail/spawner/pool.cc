@@ -20,4 +20,8 @@ std::size_t wanted(Demand demand, PoolBounds bounds, Demand::Instant now) {
   return std::clamp(expected, bounds.least, std::max(bounds.least, bounds.most));
 }
 
+Demand::Instant refill_at(Demand demand, std::size_t spares, std::size_t goal) {
+  return 2 * spares < goal ? demand.at : demand.at + kPoolRest;
+}
+
 }  // namespace acloud::sandbox::jail

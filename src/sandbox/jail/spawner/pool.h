@@ -28,5 +28,10 @@ constexpr std::size_t kPoolMost = 128;
 Demand after_take(Demand demand, Demand::Instant now);
 // How many to keep ready.
 std::size_t wanted(Demand demand, PoolBounds bounds, Demand::Instant now);
+// When the next one may be made, of `goal` that are wanted. Whoever has just taken one is about to run
+// something in it, and needs the processors that makers would take from him; so they rest for kPoolRest, but
+// where less than half is there.
+Demand::Instant refill_at(Demand demand, std::size_t spares, std::size_t goal);
+constexpr std::chrono::milliseconds kPoolRest{5};
 
 }  // namespace acloud::sandbox::jail

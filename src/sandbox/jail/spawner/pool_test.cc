@@ -54,6 +54,14 @@ TEST(Pool, HasOfASteadyFlowWhatComesInSevenSeconds) {
   EXPECT_NEAR(static_cast<double>(wanted(demand, kBounds, kStart + 100s)), 72, 2);
 }
 
+TEST(Pool, LetsWhoHasTakenOneRunFirstUnlessFewAreLeft) {
+  const Demand demand = take({}, 1, 0ms, kStart);
+  EXPECT_EQ(refill_at(demand, 7, 8), kStart + kPoolRest);
+  EXPECT_EQ(refill_at(demand, 4, 8), kStart + kPoolRest);
+  EXPECT_EQ(refill_at(demand, 3, 8), kStart);
+  EXPECT_EQ(refill_at(demand, 0, 0), kStart + kPoolRest);
+}
+
 TEST(Pool, StaysWithinItsBounds) {
   const Demand demand = take({}, 100'000, 0ms, kStart);
   EXPECT_EQ(wanted(demand, kBounds, kStart), 128u);

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -41,9 +40,6 @@ bool stand_aside() {
   constexpr std::string_view kNice = "10";
   return ::write(own.get(), kNice.data(), kNice.size()) >= 0 || errno != EAGAIN;
 }
-
-// Of two waits as epoll_wait(2) has them.
-int sooner(int wait, int other) { return wait < 0 ? other : std::min(wait, other); }
 
 bool has_ended(const Fd& init) {
   pollfd waiting{init.get(), POLLIN, 0};

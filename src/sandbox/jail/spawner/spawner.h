@@ -9,6 +9,7 @@
 // cgroups are found by name, everything else goes with init.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -120,6 +121,7 @@ class Spawner {
   // One step towards what pool.h wants.
   void tend_pool();
   bool can_refill() const;
+  bool has_idle_maker() const;
   bool order_spare();
   // Milliseconds until there is something to do that no event tells of; -1: nothing.
   int patience() const;
@@ -151,6 +153,9 @@ class Spawner {
   std::map<std::string, std::string> failures_;  // of those that were not made, until their traces are gone
   std::vector<Work> work_;
 };
+
+// Of two waits as epoll_wait(2) has them.
+inline int sooner(int wait, int other) { return wait < 0 ? other : std::min(wait, other); }
 
 // Says in the field's name what is wrong. Errors: invalid_argument.
 Result<> check(const Spec& spec);

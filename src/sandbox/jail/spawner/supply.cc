@@ -267,17 +267,24 @@ bool Spawner::can_refill() const {
   return !server_gone_ && report_.available && Clock::now() >= refill_after_;
 }
 
-int Spawner::patience() const {
-  const std::size_t goal = wanted(demand_, pool_, Clock::now());
-  const std::size_t spares = spares_.size() + spares_being_made();
-  const bool idle = std::ranges::any_of(helpers_, [](const Helper& helper) {
-    return helper.task == Helper::Task::make && helper.making.empty();
+bool Spawner::has_idle_maker() const {
+  return std::ranges::any_of(helpers_, [](const Helper& helper) {
+    return helper.task == Helper::Task::make && helper.slot && helper.making.empty();
   });
-  if (spares_.size() > goal) return 0;
-  if (can_refill() && (helpers_.size() < kMakers + kBuriers || (spares < goal && idle))) return 0;
-  if (!work_.empty()) return 1;
-  const bool settled = spares == goal && goal <= pool_.least && helpers_.size() == kMakers + kBuriers;
-  return settled || !report_.available ? -1 : static_cast<int>(milliseconds(kPoolPause).count());
+}
+
+int Spawner::patience() const {
+  const Clock::time_point now = Clock::now();
+  const std::size_t goal = wanted(demand_, pool_, now), spares = spares_.size() + spares_being_made();
+  const bool helped = helpers_.size() == kMakers + kBuriers;
+  if (spares_.size() > goal || (can_refill() && !helped)) return 0;
+  const bool settled = spares == goal && goal <= pool_.least && helped;
+  int wait = settled || !report_.available ? -1 : static_cast<int>(milliseconds(kPoolPause).count());
+  if (can_refill() && spares < goal && has_idle_maker()) {
+    const auto rest = std::chrono::ceil<milliseconds>(refill_at(demand_, spares, goal) - now);
+    wait = static_cast<int>(std::clamp(rest, milliseconds(0), kPoolRest).count());
+  }
+  return work_.empty() ? wait : sooner(wait, 1);
 }
 
 void Spawner::tend_pool() {
@@ -289,8 +296,8 @@ void Spawner::tend_pool() {
     done = start_helper(Helper::Task::make);
   } else if (count_helpers(Helper::Task::bury) < kBuriers) {
     done = start_helper(Helper::Task::bury);
-  } else if (const Helper* maker = free_maker();
-             maker != nullptr && maker->making.empty() && spares_.size() + spares_being_made() < goal) {
+  } else if (const std::size_t spares = spares_.size() + spares_being_made();
+             spares < goal && has_idle_maker() && Clock::now() >= refill_at(demand_, spares, goal)) {
     done = order_spare();
   }
   if (!done) refill_after_ = Clock::now() + kPoolPause;
