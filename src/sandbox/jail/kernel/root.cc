@@ -154,12 +154,14 @@ Result<> mask_proc(int root, int proc) {
 
 Result<Fd> mount_proc(int root) {
   ACLOUD_TRY(const Fd mount, make_mount("proc", {}, kClosed | MOUNT_ATTR_NOEXEC));
-  // A mount that is attached nowhere goes with its own descriptor, which would make init's end longer: so it
-  // goes here, and lives on in this one alone.
-  ACLOUD_TRY(Fd writable, open_file(mount.get(), ".", O_PATH | O_DIRECTORY));
-  ACLOUD_TRY(const Fd context, make_mount("proc", {}, kClosed | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY));
   ACLOUD_TRY(const Fd target, find_target(root, "/proc", true));
-  ACLOUD_CHECK(attach_mount(context.get(), target.get()));
+  ACLOUD_CHECK(attach_mount(mount.get(), target.get()));
+  // Of one instance, since each is one more file system that all memory cgroups of the machine count for. A
+  // mount that is attached nowhere goes with its own descriptor, which would make init's end longer: so it
+  // goes here, and lives on in this one alone.
+  ACLOUD_TRY(const Fd copy, clone_mount(root, "proc", false));
+  ACLOUD_TRY(Fd writable, open_file(copy.get(), ".", O_PATH | O_DIRECTORY));
+  ACLOUD_CHECK(set_attributes(mount.get(), MOUNT_ATTR_RDONLY, false));
   ACLOUD_TRY(const Fd proc, open_file(root, "proc", O_PATH | O_DIRECTORY));
   ACLOUD_CHECK(mask_proc(root, proc.get()));
   return writable;
