@@ -95,6 +95,9 @@ Task<Result<>> create_and_run(Host& host, std::string id) {
   co_return co_await run_to_end(*jail, program({"/bin/true"}));
 }
 
+// While nobody waits the next ones are made, and what has ended is cleared away.
+void rest() { ::usleep(10'000); }
+
 Clock::duration timed(const std::function<void()>& work) {
   const auto start = Clock::now();
   work();
@@ -117,7 +120,10 @@ bool spawn_and_wait(std::vector<std::string> words) {
 std::optional<double> measure_peer(int rounds, const std::vector<std::string>& words) {
   if (!spawn_and_wait(words)) return std::nullopt;
   Series series;
-  for (int i = 0; i < rounds; ++i) series.add(timed([&] { spawn_and_wait(words); }));
+  for (int i = 0; i < rounds; ++i) {
+    series.add(timed([&] { spawn_and_wait(words); }));
+    rest();
+  }
   return series.median();
 }
 
@@ -135,8 +141,7 @@ void measure_steps(Host& host, int rounds) {
       thaw.add(timed([&] { must(loop().run_until_done(jail->thaw(soon()))); }));
     }
     gone.add(timed([&] { must(loop().run_until_done(host.destroy("bench", soon()))); }));
-    // As a pool would: the next one's parts are made while nobody waits.
-    ::usleep(5000);
+    rest();
   }
   made.report("jail: create, its parts prepared");
   first_run.report("jail: first `true`, to its end");
@@ -239,7 +244,7 @@ int bench(int rounds) {
         must(loop().run_until_done(create_and_run(*host, "whole")));
         must(loop().run_until_done(host->destroy("whole", soon())));
       }));
-      ::usleep(5000);
+      rest();
     }
     const auto bubblewrap =
         measure_peer(rounds, {"bwrap", "--unshare-all", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin",

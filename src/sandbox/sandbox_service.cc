@@ -169,16 +169,24 @@ Task<Result<SandboxList>> SandboxService::list(Context& context, ListSandboxes r
   ACLOUD_CO_CHECK(co_await sandboxes_.available());
   ACLOUD_CO_TRY(const std::string after, kernel::from_cursor(request.cursor));
   SandboxList list;
-  for (const auto& sandbox :
-       sandboxes_.after(context.workspace(), after, std::numeric_limits<std::size_t>::max())) {
-    SandboxInfo info = to_info(sandbox->record());
-    if (request.state && info.state != *request.state) continue;
-    if (!has_all(info.metadata, request.metadata)) continue;
-    if (std::ssize(list.items) == request.limit) {
-      list.next_cursor = kernel::to_cursor(list.items.back().id);
-      break;
+  const auto wanted = [&](const Record& record) {
+    const SandboxState state = record.paused ? SandboxState::paused : SandboxState::running;
+    return (!request.state || state == *request.state) && has_all(record.metadata, request.metadata);
+  };
+  // As many at once as may be on the page, and one that tells whether there is another.
+  const auto some = static_cast<std::size_t>(request.limit) + 1;
+  for (auto found = sandboxes_.after(context.workspace(), after, some); !found.empty();) {
+    for (const auto& sandbox : found) {
+      const Record record = sandbox->record();
+      if (!wanted(record)) continue;
+      if (std::ssize(list.items) == request.limit) {
+        list.next_cursor = kernel::to_cursor(list.items.back().id);
+        co_return list;
+      }
+      list.items.push_back(to_info(record));
     }
-    list.items.push_back(std::move(info));
+    if (found.size() < some) break;
+    found = sandboxes_.after(context.workspace(), found.back()->id(), some);
   }
   co_return list;
 }
