@@ -24,15 +24,16 @@ Upstreams::~Upstreams() {
   }
 }
 
-net::Client& Upstreams::client(const std::string& ca_file) {
+net::Client& Upstreams::client(const std::string& ca_file, net::Reach reach) {
   async::EventLoop* current = async::EventLoop::current();
   const auto found = std::ranges::find(loops_, current, &OfLoop::loop);
   if (found == loops_.end()) throw std::logic_error("a model is called on a loop that has no client");
-  auto& client = found->clients[ca_file];
+  auto& client = found->clients[{ca_file, reach}];
   if (!client) {
     net::ClientOptions options;
     options.connections_per_origin = kConnections;
     options.ca_file = ca_file;
+    options.reach = reach;
     client = std::make_unique<net::Client>(*current, options);
   }
   return *client;

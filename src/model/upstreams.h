@@ -21,16 +21,17 @@ class Upstreams {
   Upstreams(const Upstreams&) = delete;
   Upstreams& operator=(const Upstreams&) = delete;
 
-  // The running loop's client that trusts `ca_file` ("": the system's authorities).
-  // REQUIRES: runs on one of the loops.
-  net::Client& client(const std::string& ca_file);
+  // The running loop's client that trusts `ca_file` ("": the system's authorities); for an address that a
+  // provider has named, one that reaches the public internet alone. REQUIRES: runs on one of the loops.
+  net::Client& client(const std::string& ca_file, net::Reach reach = net::Reach::anywhere);
   // Errors: unavailable where there is none.
   Result<inference::Endpoint*> engine() const;
 
  private:
   struct OfLoop {
     async::EventLoop* loop;
-    std::map<std::string, std::unique_ptr<net::Client>> clients;  // touched on that loop alone
+    // Touched on that loop alone.
+    std::map<std::pair<std::string, net::Reach>, std::unique_ptr<net::Client>> clients;
   };
   std::vector<OfLoop> loops_;
   inference::Endpoint* engine_;

@@ -84,7 +84,7 @@ Task<Result<Response>> Client::send(const Origin& origin_given, Request request,
     ACLOUD_CO_TRY(Pool::Lease lease, co_await pool->acquire());
     if (!lease.has_connection()) {
       auto opened = co_await open_connection(origin, tls, times.connect.value_or(options.connect_time),
-                                             impl->buffer_limit());
+                                             options.reach, impl->buffer_limit());
       if (!opened) {
         if (opened.error().code() != ErrorCode::cancelled) pool->failed();
         co_return std::unexpected(std::move(opened).error());
@@ -110,8 +110,8 @@ Task<Result<std::unique_ptr<WebSocket>>> Client::websocket(std::string_view url,
   const auto impl = impl_;
   ACLOUD_CO_TRY(const Url to, parse_url(url));
   ACLOUD_CO_TRY(const auto tls, impl->tls_for(to.origin));
-  ACLOUD_CO_TRY(auto connection,
-                co_await open_connection(to.origin, tls, impl->options.connect_time, impl->buffer_limit()));
+  ACLOUD_CO_TRY(auto connection, co_await open_connection(to.origin, tls, impl->options.connect_time,
+                                                          impl->options.reach, impl->buffer_limit()));
   co_return co_await open_websocket(std::move(connection), to, std::move(headers),
                                     impl->options.first_byte_time);
 }

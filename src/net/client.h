@@ -14,7 +14,12 @@
 
 namespace acloud::net {
 
+// Whom a client connects to. An address that somebody else has chosen may lead anywhere, also by a name that
+// is looked up to an address of this machine or of the networks behind it.
+enum class Reach { anywhere, public_internet };
+
 struct ClientOptions {
+  Reach reach = Reach::anywhere;
   std::size_t connections_per_origin = 256;  // further requests wait for one
   std::chrono::milliseconds connect_time{5'000};
   std::chrono::milliseconds first_byte_time{600'000};  // from the request's end to the response's headers
@@ -52,7 +57,7 @@ class Client {
   // Per-request limits: the options' times, unless `times` overrides them.
   // Errors: unavailable (refused, reset, no such host, not HTTP; details.phase is connect, send, headers or
   // body), deadline_exceeded (details.phase the same), cancelled, invalid_argument (the request can't be
-  // written as HTTP), and those of the request's body.
+  // written as HTTP; no address of the host may be reached), and those of the request's body.
   struct Times {
     std::optional<std::chrono::milliseconds> connect, first_byte, between_bytes;
   };

@@ -50,9 +50,9 @@ Task<Result<>> shake_hands(Transport& transport, TlsContext& context, const std:
 }
 
 Task<Result<std::unique_ptr<Connection>>> open(const Origin& origin, TlsContext* tls, async::Deadline by,
-                                               std::size_t buffer_limit) {
+                                               Reach reach, std::size_t buffer_limit) {
   auto dialled =
-      origin.scheme == "unix" ? dial_unix(origin.host, by) : dial_tcp(origin.host, origin.port, by);
+      origin.scheme == "unix" ? dial_unix(origin.host, by) : dial_tcp(origin.host, origin.port, by, reach);
   ACLOUD_CO_TRY(Socket socket, co_await std::move(dialled));
   auto connection = std::make_unique<Connection>(std::move(socket), buffer_limit);
   if (origin.scheme == "https") {
@@ -65,9 +65,9 @@ Task<Result<std::unique_ptr<Connection>>> open(const Origin& origin, TlsContext*
 }  // namespace
 
 Task<Result<std::unique_ptr<Connection>>> open_connection(Origin origin, std::shared_ptr<TlsContext> tls,
-                                                          std::chrono::milliseconds time,
+                                                          std::chrono::milliseconds time, Reach reach,
                                                           std::size_t buffer_limit) {
-  auto opened = co_await open(origin, tls.get(), async::Deadline::after(time), buffer_limit);
+  auto opened = co_await open(origin, tls.get(), async::Deadline::after(time), reach, buffer_limit);
   if (opened) co_return opened;
   if (opened.error().code() == ErrorCode::deadline_exceeded) {
     co_return fail_in_phase(Error(ErrorCode::deadline_exceeded, fmt::format("{} took no connection in {} ms",

@@ -34,9 +34,9 @@ struct Connection {
 };
 
 // Resolves, connects and, for https, shakes hands, within `time`.
-// Errors: unavailable, deadline_exceeded, cancelled; all in phase "connect".
+// Errors: unavailable, invalid_argument (out of reach), deadline_exceeded, cancelled; all in phase "connect".
 Task<Result<std::unique_ptr<Connection>>> open_connection(Origin origin, std::shared_ptr<TlsContext> tls,
-                                                          std::chrono::milliseconds time,
+                                                          std::chrono::milliseconds time, Reach reach,
                                                           std::size_t buffer_limit);
 
 // Hands out the right to use a connection, first come, first served, at most `limit` at a time, and keeps

@@ -81,6 +81,18 @@ TEST_F(ClientTest, FetchesAndUsesTheConnectionAgain) {
   EXPECT_EQ(client_.health(plain()).in_use, 0U);
 }
 
+TEST_F(ClientTest, ReachesThePublicInternetAloneWhereItIsToldTo) {
+  Client outward(loop_, {.reach = Reach::public_internet});
+  // By address, by a name that is looked up to one, and over TLS.
+  for (const Origin& origin : {plain(), Origin{"http", "localhost", nginx->port()}, secure()}) {
+    const auto refused = loop_.run_until_done(fetch(outward, origin, request_of("GET", "/hello.txt")));
+    ASSERT_FALSE(refused) << origin.host;
+    EXPECT_EQ(refused.error().code(), ErrorCode::invalid_argument);
+    EXPECT_NE(refused.error().message().find("not of the public internet"), std::string::npos);
+    EXPECT_EQ(outward.health(origin).in_use, 0U);
+  }
+}
+
 TEST_F(ClientTest, HonoursAConnectionThatCloses) {
   const auto answer = loop_.run_until_done(fetch(client_, plain(), request_of("GET", "/close")));
   ASSERT_TRUE(answer);

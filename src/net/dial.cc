@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "async/asio.h"
+#include "net/address.h"
 #include "net/socket.h"
 
 namespace acloud::net {
@@ -83,12 +84,21 @@ Task<Result<std::vector<std::string>>> resolve(std::string host, async::Deadline
   co_return co_await async::with_deadline(by, "looking up a host's addresses", await_lookup(found));
 }
 
-Task<Result<Socket>> dial_tcp(std::string host, std::uint16_t port, async::Deadline by) {
+Task<Result<Socket>> dial_tcp(std::string host, std::uint16_t port, async::Deadline by, Reach reach) {
   Result<Addresses> addresses = co_await resolve(host, by);
   if (!addresses && addresses.error().code() == ErrorCode::not_found) {
     co_return fail(ErrorCode::unavailable, "{}", addresses.error().message());
   }
   if (!addresses) co_return std::unexpected(std::move(addresses).error());
+  if (reach == Reach::public_internet) {
+    // What is dialled is what was looked at, however often the name is asked for.
+    std::erase_if(*addresses, [](const std::string& text) {
+      const auto address = parse_address(text);
+      return !address || !is_public(*address);
+    });
+    if (addresses->empty())
+      co_return fail(ErrorCode::invalid_argument, "host \"{}\" is not of the public internet", host);
+  }
 
   Result<Socket> result = fail(ErrorCode::unavailable, "host \"{}\" has no address", host);
   for (std::size_t i = 0; i < addresses->size(); ++i) {

@@ -7,15 +7,18 @@
 #include <string>
 
 #include "async/wait.h"
+#include "net/client.h"
 #include "net/http.h"
 #include "net/transport.h"
 
 namespace acloud::net {
 
 // Tries the addresses of `host` in the resolver's order, each for a fair share of the time that is left, so
-// that one that swallows packets doesn't use it up.
-// Errors: unavailable (no such host, refused), deadline_exceeded, cancelled.
-Task<Result<Socket>> dial_tcp(std::string host, std::uint16_t port, async::Deadline by);
+// that one that swallows packets doesn't use it up. Addresses out of `reach` are left out.
+// Errors: unavailable (no such host, refused), invalid_argument (none is in reach), deadline_exceeded,
+// cancelled.
+Task<Result<Socket>> dial_tcp(std::string host, std::uint16_t port, async::Deadline by,
+                              Reach reach = Reach::anywhere);
 // Errors: unavailable (no such socket, nobody listens), deadline_exceeded, cancelled.
 Task<Result<Socket>> dial_unix(std::string path, async::Deadline by);
 

@@ -85,6 +85,7 @@ class Bounded final : public net::Stream {
 };
 
 // Somebody else's address may lead anywhere: only to the provider itself, or to a host with a public name.
+// What that name leads to is looked at when it is dialled (net::Reach).
 bool may_lead_to(const net::Origin& origin, const Provider& provider) {
   if (origin == provider.origin) return true;
   if (origin.scheme != "http" && origin.scheme != "https") return false;
@@ -138,7 +139,9 @@ Task<Result<Fetched>> fetch(Upstreams& upstreams, const Provider& provider, std:
   const net::Client::Times times{.connect = provider.config.connect_time,
                                  .first_byte = std::min(provider.config.first_token_time, kAskTime),
                                  .between_bytes = provider.config.between_tokens_time};
-  net::Client& client = upstreams.client(provider.config.ca_file);
+  const bool own = at.origin == provider.origin;
+  net::Client& client =
+      upstreams.client(provider.config.ca_file, own ? net::Reach::anywhere : net::Reach::public_internet);
   auto response = co_await client.send(at.origin, std::move(request), times);
   if (!response) co_return std::unexpected(std::move(response).error().within("its result"));
   if (response->status != 200) {

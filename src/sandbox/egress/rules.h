@@ -15,9 +15,16 @@
 #include <vector>
 
 #include "base/error.h"
-#include "sandbox/egress/address.h"
+#include "net/address.h"
 
 namespace acloud::sandbox::egress {
+
+using net::Address;
+using net::Network;
+using net::own_addresses;
+using net::parse_address;
+using net::parse_network;
+using net::special_network;
 
 // Whom a sandbox asks for.
 struct Target {

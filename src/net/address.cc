@@ -1,4 +1,4 @@
-#include "sandbox/egress/address.h"
+#include "net/address.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -9,7 +9,7 @@
 #include <cstring>
 #include <memory>
 
-namespace acloud::sandbox::egress {
+namespace acloud::net {
 namespace {
 
 constexpr unsigned kV4Bits = 96;  // of ::ffff:0:0
@@ -114,4 +114,9 @@ std::vector<Address> own_addresses() {
   return own;
 }
 
-}  // namespace acloud::sandbox::egress
+bool is_public(const Address& address) {
+  const std::vector<Address> own = own_addresses();
+  return special_network({address}) == nullptr && std::ranges::find(own, address) == own.end();
+}
+
+}  // namespace acloud::net

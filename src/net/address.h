@@ -1,4 +1,4 @@
-// IP addresses and networks as the rules of egress see them.
+// IP addresses and networks, for rules of who may be reached.
 //
 // One address has many spellings (127.0.0.1, 2130706433, 0177.1, ::ffff:127.0.0.1), and a check that knows
 // one of them lets the others through. Here an address is read in its usual spelling alone, and kept in one
@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace acloud::sandbox::egress {
+namespace acloud::net {
 
 // IPv4 lies in IPv6 as ::ffff:a.b.c.d.
 struct Address {
@@ -46,4 +46,7 @@ const Network* special_network(const Network& network);
 // Those of this machine's interfaces.
 std::vector<Address> own_addresses();
 
-}  // namespace acloud::sandbox::egress
+// Of the public internet, and not of this machine.
+bool is_public(const Address& address);
+
+}  // namespace acloud::net
