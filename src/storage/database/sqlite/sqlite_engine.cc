@@ -1,5 +1,9 @@
 #include "storage/database/sqlite/sqlite_engine.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <filesystem>
 
 namespace acloud::storage::sqlite {
@@ -81,13 +85,25 @@ Result<QueryReply> SqliteEngine::run_blocking(const SqlQuery& query) {
                     .time = std::min<std::chrono::milliseconds>(left, kQueryTimeMost),
                     .once = query.once,
                     .at = query.at};
-  std::error_code error;
-  fs::create_directories(fs::path(options_.folder) / query.database.workspace, error);
-  if (error) return fail_errno(error.value(), options_.folder);
+  ACLOUD_CHECK(make_file(asked.file));
   ACLOUD_TRY(auto worker, take(asked.file));
   auto reply = worker->run(asked);
   if (worker->sound()) give_back(std::move(worker));
   return reply;
+}
+
+// Empty, which SQLite takes for a new database, so that its folder stays while a worker opens it.
+Result<> SqliteEngine::make_file(const std::string& file) {
+  const fs::path path = fs::path(options_.folder) / file;
+  const std::lock_guard lock(files_mutex_);
+  std::error_code error;
+  if (fs::exists(path, error)) return {};
+  fs::create_directories(path.parent_path(), error);
+  if (error) return fail_errno(error.value(), path.parent_path().string());
+  const int made = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (made < 0) return fail_errno(errno, path.string());
+  ::close(made);
+  return {};
 }
 
 // An idle worker, rather the one that has the file open.
@@ -130,7 +146,10 @@ Task<Result<std::vector<std::string>>> SqliteEngine::ids() {
 }
 
 Task<Result<>> SqliteEngine::drop(std::string id) {
-  co_return co_await async::run_blocking(threads_, [this, &id] { return remove(options_.folder, id); });
+  co_return co_await async::run_blocking(threads_, [this, &id] {
+    const std::lock_guard lock(files_mutex_);
+    return remove(options_.folder, id);
+  });
 }
 
 }  // namespace acloud::storage::sqlite

@@ -39,11 +39,13 @@ class SqliteEngine final : public SqlEngine {
   std::size_t idle_workers() const;
 
  private:
+  Result<> make_file(const std::string& file);
   Result<QueryReply> run_blocking(const SqlQuery& query);
   Result<std::unique_ptr<WorkerProcess>> take(const std::string& file);
   void give_back(std::unique_ptr<WorkerProcess> worker);
 
   const SqliteOptions options_;
+  std::mutex files_mutex_;  // a database is not made in a folder that goes
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<WorkerProcess>> idle_;  // the one used last at the end
   Turns turns_;
