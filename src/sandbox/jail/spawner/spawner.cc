@@ -23,7 +23,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-constexpr auto kWindUp = 8s;             // for the end of all spare jails
+constexpr auto kWindUp = 8s;  // for the end of all spare jails
 constexpr int kAsideAgainMs = 110;
 constexpr timespec kMoment{0, 500'000};  // how long others may be kept waiting for one to freeze
 
