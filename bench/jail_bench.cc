@@ -96,7 +96,7 @@ Task<Result<>> create_and_run(Host& host, std::string id) {
 }
 
 // While nobody waits the next ones are made, and what has ended is cleared away.
-void rest() { ::usleep(10'000); }
+void rest() { ::usleep(20'000); }
 
 Clock::duration timed(const std::function<void()>& work) {
   const auto start = Clock::now();

@@ -3,7 +3,7 @@
 
 Beside "create, run true, kill": bubblewrap with all namespaces and the host's /usr, and crun with the like in a
 bundle, each as a process that is started and waited for; bubblewrap in turns with ours, with
-a rest of 10 ms after each, so that neither has what the other leaves to be done. acloud's side is three calls, each
+a rest of 20 ms after each, so that neither has what the other leaves to be done. acloud's side is three calls, each
 authenticated, metered and audited; theirs knows nothing of that. Medians of 200, of 20 for crun.
 
 The burst is 300 connections that each create a sandbox and run `true` in it; then all kill at once. Memory is what
@@ -33,7 +33,7 @@ CRUN_ROUNDS = 20
 BURST = 300
 IDLE = 1000
 DESCRIPTORS = 5  # of the server for a sandbox, at most
-REST = 0.01
+REST = 0.02
 SPARE = 2000  # for all else that it has open
 BUBBLEWRAP = ["bwrap", "--unshare-all", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib",
               "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "/bin/true"]

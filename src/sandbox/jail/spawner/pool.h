@@ -32,6 +32,6 @@ std::size_t wanted(Demand demand, PoolBounds bounds, Demand::Instant now);
 // something in it, and needs the processors that makers would take from him; so they rest for kPoolRest, but
 // where less than half is there.
 Demand::Instant refill_at(Demand demand, std::size_t spares, std::size_t goal);
-constexpr std::chrono::milliseconds kPoolRest{5};
+constexpr std::chrono::milliseconds kPoolRest{10};
 
 }  // namespace acloud::sandbox::jail
