@@ -133,7 +133,7 @@ def figures(name, model):
         try:
             sides = [ours, peer]
             for side in sides:
-                measure(side, 8)
+                ask(side, digits(60), 8)  # the model is loaded
             rounds = []
             for number in range(ROUNDS):
                 print(f"{name}: round {number + 1} of {ROUNDS}", file=sys.stderr, flush=True)
