@@ -2,8 +2,7 @@
 """Product sandbox over REST, on one connection where nothing else is said.
 
 Beside "create, run true, kill": bubblewrap with all namespaces and the host's /usr, and crun with the like in a
-bundle, each as a process that is started and waited for; bubblewrap in turns with ours, with
-a rest of 20 ms after each, so that neither has what the other leaves to be done. acloud's side is three calls, each
+bundle, each as a process that is started and waited for; bubblewrap in turns with ours. acloud's side is three calls, each
 authenticated, metered and audited; theirs knows nothing of that. Medians of 200, of 20 for crun.
 
 The burst is 300 connections that each create a sandbox and run `true` in it; then all kill at once. Memory is what
@@ -33,7 +32,6 @@ CRUN_ROUNDS = 20
 BURST = 300
 IDLE = 1000
 DESCRIPTORS = 5  # of the server for a sandbox, at most
-REST = 0.02
 SPARE = 2000  # for all else that it has open
 BUBBLEWRAP = ["bwrap", "--unshare-all", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib",
               "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "/bin/true"]
@@ -105,9 +103,7 @@ def measure_life(client, folder):
         client.call("exec", id=sandbox, command=["true"])
         client.call("kill", id=sandbox)
         ours.append((time.perf_counter() - begin) * 1e3)
-        time.sleep(REST)
         bubblewrap.append(spawn(BUBBLEWRAP))
-        time.sleep(REST)
     name = "sandbox: create, run true, kill, p50"
     figure(name, "ms", statistics.median(ours), peer="bubblewrap", theirs=statistics.median(bubblewrap), bound="ratio <= 1")
     figure(name, "ms", statistics.median(ours), peer="crun", theirs=statistics.median(crun(folder)), bound="ratio <= 0.1")
