@@ -7,7 +7,7 @@ before the reply's last byte leaves; nginx passes bytes on. Both sides are measu
 median is printed. "Without waiting": the records are on a disk in memory.
 
 Added latency: both sides are given half of the requests a second that acloud answered at 16 connections, by h2load,
-evenly over 16 connections; printed is how much longer acloud takes, of 99 in 100 at most."""
+evenly over 16 connections; added is how much longer acloud takes in the same round."""
 import json
 import os
 import signal
@@ -21,13 +21,12 @@ from pathlib import Path
 
 sys.path.insert(0, "bench")
 sys.path.insert(0, "tests")
-from rest import cpu_seconds, figure, free_port  # noqa: E402
+from rest import SECONDS, cpu_seconds, figure, free_port  # noqa: E402
 from rest import wrk as run_wrk  # noqa: E402
 from support.budget import set_budget  # noqa: E402
 from support.server import Server  # noqa: E402
 
 ROUNDS = 5
-SECONDS = 2
 CONNECTIONS = (1, 16, 64)
 EVEN = 16  # connections of an even load
 
@@ -152,18 +151,16 @@ def latencies(folder, url, key, body, rate):
 
 def measure_added(name, folder, ours, theirs, body, rate):
     """Each side: (url, key)."""
-    added = []
-    for _ in range(ROUNDS):
-        here, there = [latencies(folder, *each, body, rate) for each in (ours, theirs)]
-        added.append([a - b for a, b in zip(here, there)])
+    rounds = [[latencies(folder, *each, body, rate) for each in (ours, theirs)] for _ in range(ROUNDS)]
     for i, what in enumerate(("p50", "p99")):
-        value = round(statistics.median(row[i] for row in added), 3)
-        figure(figure=f"gateway, {name}, added latency at {rate:.0f} requests a second, {what}", unit="ms", ours=value,
-               **({"bound": "<= 1"} if what == "p99" else {}))
+        label = f"gateway, {name}, even {rate:.0f} requests a second, "
+        here, there, added = [statistics.median(row) for row in zip(*((a[i], b[i], a[i] - b[i]) for a, b in rounds))]
+        figure(figure=label + what, unit="ms", ours=round(here, 3), peer="nginx", theirs=round(there, 3))
+        figure(figure=label + "added to " + what, unit="ms", ours=round(added, 3), **({"bound": "<= 1"} if what == "p99" else {}))
 
 
 def compare(server, proxy, cases, folder, waits):
-    """All cases; "" or why its records don't wait for the disk goes into the figures' names."""
+    """All cases. `waits` ends the figures' names: "" where records wait for the disk."""
     for size, stream in cases:
         path = f"{size}-{'stream' if stream else 'whole'}"
         request = {"model": path, "messages": [{"role": "user", "content": "x" * (size - 120)}]}

@@ -1,7 +1,6 @@
 #include "sandbox/sandbox_service.h"
 
 #include <csignal>
-#include <limits>
 
 #include "base/encoding.h"
 #include "sandbox/converse.h"

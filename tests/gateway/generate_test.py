@@ -7,6 +7,8 @@ caller wants them, and paid for once at what the provider says; through faults, 
 import csv
 import datetime
 import io
+import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -19,10 +21,10 @@ PATIENCE = 30
 
 
 class Generations(unittest.TestCase):
-    def serve(self, price="second = 0.5", more="", **provider):
+    def serve(self, price="second = 0.5", more="", before=(), **provider):
         self.upstream = self.enterContext(Video())
         self.server = self.enterContext(Server(config=self.upstream.config(price, more, **provider), environment={"MOCK_KEY": "k"},
-                                               flags=["--log", "error"]))
+                                               flags=["--log", "error"], before=before))
         return self.upstream
 
     def ask(self, headers=None, key=None, **fields):
@@ -276,6 +278,22 @@ class Generations(unittest.TestCase):
         elsewhere = self.end(self.begin(into={"bucket": "films"}))
         self.assertEqual((elsewhere["state"], elsewhere["error"]["code"]), ("failed", "invalid_argument"), elsewhere)
         self.assertEqual([use["cost"] for use in self.uses()], ["2.5"] * 4)
+
+    def test_a_public_name_does_not_lead_to_this_machine(self):
+        hosts = self.enterContext(tempfile.NamedTemporaryFile("w"))
+        hosts.write("127.0.0.1 films.example.com localhost\n")
+        hosts.flush()
+        names = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts.name]
+        if subprocess.run([*names, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("names can't be given to a server here: that takes root's rights")
+        upstream = self.serve(before=names)
+        self.server.call("object.create_bucket", {"bucket": "films"})
+        url = upstream.url.replace("127.0.0.1", "films.example.com") + "/files/secret"
+        upstream.faults["look"].append((200, {}, {"output": {"task_status": "SUCCEEDED", "video_url": url}, "usage": {"duration": 5}}))
+        ended = self.end(self.begin(into={"bucket": "films"}))
+        self.assertEqual((ended["state"], ended["error"]["code"]), ("failed", "invalid_argument"), ended)
+        self.assertIn("not of the public internet", ended["error"]["message"])
+        self.assertEqual(upstream.requests["file"], [])
 
     # --- Stopped. ---
 

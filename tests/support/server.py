@@ -38,11 +38,12 @@ class Reply:
 class Server:
     """`with Server() as server:` or start() and stop()."""
 
-    def __init__(self, data=None, flags=(), config=None, environment=None, user=None):
-        """`user`: the number of the one to run as, for tests that are root."""
+    def __init__(self, data=None, flags=(), config=None, environment=None, user=None, before=()):
+        """`user`: the number of the one to run as, for tests that are root. `before`: words that run what follows them."""
         self.own_data = data is None
         self.data = data or tempfile.mkdtemp(prefix="acloud-test-")
         self.flags = list(flags)
+        self.before = list(before)
         isolation = os.environ.get("ACLOUD_ISOLATION")
         if isolation and user is None:
             config = f'{config or ""}\n[sandbox]\nisolation = "{isolation}"\n'
@@ -73,7 +74,7 @@ class Server:
         shutil.rmtree(self.data, ignore_errors=True)
 
     def start(self):
-        command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--data", self.data, *self.flags]
+        command = [*self.before, BINARY, "serve", "--listen", "127.0.0.1:0", "--data", self.data, *self.flags]
         # Standard output is not the test's: one that is left behind must not hold up who waits for its end.
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                         env=self.environment,

@@ -23,8 +23,8 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-constexpr auto kWindUp = 8s;  // for the end of all spare jails
-constexpr int kAsideAgainMs = 110;
+constexpr auto kWindUp = 8s;             // for the end of all spare jails
+constexpr int kAsideAgainMs = 110;       // more than the kernel makes such requests wait
 constexpr timespec kMoment{0, 500'000};  // how long others may be kept waiting for one to freeze
 
 void answer(const Fd& reply, const Result<>& result) {

@@ -37,17 +37,15 @@ Result<std::vector<std::string>> ids_in(const std::string& folder) {
   return ids;
 }
 
-Result<> remove(const std::string& folder, const std::string& id) {
-  for (const fs::path& file : files(folder)) {
-    if (file.stem().string() != id) continue;
-    for (const std::string_view suffix : kBeside) {
-      std::error_code error;
-      fs::remove(file.string() + std::string(suffix), error);
-      if (error) return fail_errno(error.value(), file.string());
-    }
-    std::error_code not_empty;  // which it may well be
-    fs::remove(file.parent_path(), not_empty);
+// With its folder, where nothing else is in it.
+Result<> remove_files(const fs::path& file) {
+  for (const std::string_view suffix : kBeside) {
+    std::error_code error;
+    fs::remove(file.string() + std::string(suffix), error);
+    if (error) return fail_errno(error.value(), file.string());
   }
+  std::error_code not_empty;  // which it may well be
+  fs::remove(file.parent_path(), not_empty);
   return {};
 }
 
@@ -95,9 +93,9 @@ Result<QueryReply> SqliteEngine::run_blocking(const SqlQuery& query) {
 // Empty, which SQLite takes for a new database, so that its folder stays while a worker opens it.
 Result<> SqliteEngine::make_file(const std::string& file) {
   const fs::path path = fs::path(options_.folder) / file;
-  const std::lock_guard lock(files_mutex_);
   std::error_code error;
   if (fs::exists(path, error)) return {};
+  const std::lock_guard lock(files_mutex_);
   fs::create_directories(path.parent_path(), error);
   if (error) return fail_errno(error.value(), path.parent_path().string());
   const int made = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -146,9 +144,13 @@ Task<Result<std::vector<std::string>>> SqliteEngine::ids() {
 }
 
 Task<Result<>> SqliteEngine::drop(std::string id) {
-  co_return co_await async::run_blocking(threads_, [this, &id] {
-    const std::lock_guard lock(files_mutex_);
-    return remove(options_.folder, id);
+  co_return co_await async::run_blocking(threads_, [this, &id]() -> Result<> {
+    for (const fs::path& file : files(options_.folder)) {
+      if (file.stem().string() != id) continue;
+      const std::lock_guard lock(files_mutex_);
+      ACLOUD_CHECK(remove_files(file));
+    }
+    return {};
   });
 }
 

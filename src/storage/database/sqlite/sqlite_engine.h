@@ -45,7 +45,7 @@ class SqliteEngine final : public SqlEngine {
   void give_back(std::unique_ptr<WorkerProcess> worker);
 
   const SqliteOptions options_;
-  std::mutex files_mutex_;  // a database is not made in a folder that goes
+  std::mutex files_mutex_;  // of folders: none goes while a file is made in it
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<WorkerProcess>> idle_;  // the one used last at the end
   Turns turns_;
