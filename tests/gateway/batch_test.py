@@ -87,6 +87,10 @@ class Batches(unittest.TestCase):
             return database.execute("SELECT model, batch, input_uncached, cache_read, output, cost_micro, cost_rest, principal "
                                     "FROM usage_calls").fetchall()
 
+    def count_records(self, where):
+        with self.database() as database:
+            return database.execute(f"SELECT COUNT(*) FROM usage_calls WHERE {where}").fetchone()[0]
+
     # --- with the client that people have ---
 
     @unittest.skipUnless(node_version() >= 20 and os.path.isdir(os.path.join(CLIENTS, "node_modules")),
@@ -223,9 +227,12 @@ class Batches(unittest.TestCase):
         again = sum(asked.values()) - lines
         self.assertEqual(len(asked), lines)
         self.assertLessEqual(again, 4 * kills)
-        self.assertLessEqual(len(self.records()), sum(asked.values()))
-        self.assertGreaterEqual(len(self.records()), lines)
-        print(f"figure: {lines} lines through {kills} kills at any moment, {again} asked again")
+        counted, lost = (self.count_records(f"outcome {than} 'lost'") for than in ("<>", "="))
+        self.assertLessEqual(counted, sum(asked.values()))
+        self.assertGreaterEqual(counted, lines)
+        # Of those that a kill cut off nobody knows whether the provider heard of them (ledger/open_calls.h).
+        self.assertLessEqual(lost, 4 * kills)
+        print(f"figure: {lines} lines through {kills} kills at any moment, {again} asked again, {lost} lost")
 
     def test_a_server_that_is_stopped_lets_lines_end_and_goes_on(self):
         self.upstream.faults_of_text = {"line 5": "hang"}
