@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint32_t kNobody = 65'534;
 constexpr std::size_t kMaxCommand = 128 * 1024;
+constexpr std::size_t kMaxFailure = 4096;  // PIPE_BUF: written as one
 constexpr std::chrono::milliseconds kBetweenLooks{1};  // whether those who were killed are dead
 
 Result<> check(const Command& command, std::uint32_t users) {
@@ -64,6 +65,32 @@ Result<Pipes> make_pipes() {
   return pipes;
 }
 
+// A program that has been started: Started, and its pty if it has one.
+struct Begun {
+  int pid = 0;
+  Fd pty;
+};
+// When exec has succeeded. Errors: why it has not; unavailable (init is gone), cancelled.
+Task<Result<Begun>> await_exec(int socket) {
+  ACLOUD_CO_TRY(auto reply, co_await await_reply<Started>(socket));
+  auto& [started, fds] = reply;
+  if (fds.empty()) co_return fail(ErrorCode::internal, "init tells nothing of the program");
+  std::array<char, kMaxFailure> text{};
+  ssize_t size = -1;
+  while ((size = ::read(fds[0].get(), text.data(), text.size())) < 0) {
+    if (errno != EAGAIN && errno != EINTR) co_return fail_errno(errno, "cannot hear of the program");
+    ACLOUD_CO_CHECK(co_await net::wait_readable(fds[0].get()));
+  }
+  if (size > 0) {
+    const auto failure = decode<Failure>(std::string(text.data(), static_cast<std::size_t>(size)));
+    if (!failure) co_return fail(ErrorCode::internal, "the program does not say why it failed");
+    co_return std::unexpected(Error(failure->code, failure->message));
+  }
+  Begun begun{started.pid, {}};
+  if (fds.size() > 1) begun.pty = std::move(fds[1]);
+  co_return begun;
+}
+
 }  // namespace
 
 Jail::Jail(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -111,16 +138,16 @@ Task<Result<std::unique_ptr<Process>>> Jail::exec(Command command, async::Deadli
   // forgets it only.
   const int socket = state->socket.get();
   std::unique_ptr<Process> process(new Process(std::move(state)));
-  auto started = co_await async::with_deadline(by, "starting a program", await_reply<Started>(socket));
+  auto started = co_await async::with_deadline(by, "starting a program", await_exec(socket));
   if (!started) {
     (void)process->signal(SIGKILL, Scope::tree);
     co_return std::unexpected(std::move(started).error());
   }
-  process->state_->pid = started->first.pid;
+  process->state_->pid = started->pid;
   process->input = std::move(pipes.ours[0]);
   process->output = std::move(pipes.ours[1]);
   process->error = std::move(pipes.ours[2]);
-  if (!started->second.empty()) process->pty = std::move(started->second[0]);
+  process->pty = std::move(started->pty);
   co_return process;
 }
 

@@ -201,7 +201,8 @@ void visit(Archive& archive, Execute& value) {
   archive(value.command);
 }
 
-// [the pty's master, with Stdio::pty]
+// The process is there, and about to exec. [a pipe that ends when it has, or brings the Failure that kept it
+// from it; the pty's master, with Stdio::pty]
 struct Started {
   static constexpr char kKind = 'P';
   std::int32_t pid = 0;

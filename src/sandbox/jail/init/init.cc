@@ -29,6 +29,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxPrograms = 1024;
+constexpr std::size_t kMostOver = 16;  // groups that wait for an idle moment to be removed
 constexpr std::size_t kStreams = 3;
 
 // What an event is about, in the low bits of its key; the rest is the serial number of the thing.
@@ -51,11 +52,11 @@ class Init {
   [[noreturn]] void run() {
     std::array<epoll_event, 32> events{};
     while (true) {
-      // The next program's group is made while nobody waits, also for one that is about to exec.
-      const bool idle = !groups_.ready() && starting_ == 0;
+      // Groups are made and removed while nobody waits, also for a program that is about to exec.
+      const bool idle = starting_ == 0 && !(groups_.ready() && over_.empty());
       const int count =
           ::epoll_wait(epoll_.get(), events.data(), events.size(), idle ? 0 : milliseconds_left());
-      if (count == 0 && idle) groups_.prepare();
+      if (count == 0 && idle) tidy_groups();
       if (count == 0 && !idle && controls_.empty()) ::_exit(0);
       for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)].data.u64);
     }
@@ -102,7 +103,7 @@ class Init {
         return serve_program(serial);
       case About::status:
         if (const auto found = programs_.find(serial); found != programs_.end())
-          settle_start(serial, *found->second);
+          settle_start(*found->second);
         return;
     }
   }
@@ -167,6 +168,9 @@ class Init {
     }
     if (const Result<> started = start(*program, streams); !started)
       return answer(program->socket.get(), started.error());
+    std::vector<int> fds{program->status.get()};
+    if (program->pty) fds.push_back(program->pty.get());
+    (void)send(program->socket.get(), encode(Started{program->pid}), fds);
     const std::uint64_t serial = ++serial_;
     watch(program->socket.get(), About::program, serial);
     watch(program->status.get(), About::status, serial);
@@ -226,28 +230,15 @@ class Init {
     }
     Fd slave(::ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
     if (!slave) return fail_errno(errno, "cannot open a terminal");
-    program.terminal = Fd(::fcntl(master.get(), F_DUPFD_CLOEXEC, 3));
     program.pty = std::move(master);
     return slave;
   }
 
-  // Exec has closed the status pipe, or the reason why not is in it.
-  void settle_start(std::uint64_t serial, Program& program) {
+  // Exec has closed the status pipe, or the reason why not is in it, which the server reads.
+  void settle_start(Program& program) {
     if (!program.status) return;
-    std::array<char, 1024> text{};
-    const ssize_t size = ::read(program.status.get(), text.data(), text.size());
-    if (size < 0 && errno == EAGAIN) return;
     unwatch(program.status);
     --starting_;
-    if (size > 0) {
-      (void)send(program.socket.get(), std::string_view(text.data(), static_cast<std::size_t>(size)));
-      program.forgotten = true;
-      return drop_if_over(serial, program);
-    }
-    const int terminal = program.terminal.get();
-    (void)send(program.socket.get(), encode(Started{program.pid}),
-               program.terminal ? std::span(&terminal, 1) : std::span<const int>());
-    program.terminal.reset();
   }
 
   // --- while it runs, and its end ---
@@ -303,7 +294,7 @@ class Init {
   }
 
   void end(std::uint64_t serial, Program& program, int status, const rusage& usage) {
-    settle_start(serial, program);  // if the two came together
+    settle_start(program);
     program.pid = -1;
     Exit exit;
     exit.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
@@ -321,15 +312,20 @@ class Init {
   void drop_if_over(std::uint64_t serial, Program& program) {
     if (!program.forgotten || program.pid > 0) return;
     drop_group(program);
-    if (program.status) --starting_;
-    unwatch(program.status);
     unwatch(program.socket);
     programs_.erase(serial);
   }
 
   void drop_group(Program& program) {
-    if (!groups_.remove(program.group)) leftovers_.push_back(program.group);  // background programs are in it
-    program.group.clear();
+    over_.push_back(std::exchange(program.group, {}));
+    if (over_.size() >= kMostOver) tidy_groups();
+  }
+
+  void tidy_groups() {
+    groups_.prepare();
+    for (std::string& group : std::exchange(over_, {})) {
+      if (!groups_.remove(group)) leftovers_.push_back(std::move(group));  // background programs are in it
+    }
   }
 
   // --- the rest ---
@@ -394,6 +390,7 @@ class Init {
   std::size_t starting_ = 0;  // programs that have yet to exec
   std::map<std::uint64_t, Fd> controls_;
   std::map<std::uint64_t, std::unique_ptr<Program>> programs_;
+  std::vector<std::string> over_;       // groups of forgotten programs
   std::vector<std::string> leftovers_;  // groups of forgotten programs in which something still runs
   std::optional<Clock::time_point> orphaned_;
 };

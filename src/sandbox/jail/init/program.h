@@ -14,8 +14,7 @@ namespace acloud::sandbox::jail {
 struct Program {
   Command command;
   Fd socket;          // to the server; empty while nobody is attached
-  Fd status;          // until exec has happened: tells of it, or why it failed
-  Fd terminal;        // until then: the pty's master, to be sent
+  Fd status;          // until exec has happened, or failed; the server has it too and is told by it
   pid_t pid = -1;     // until it is reaped
   pid_t number = -1;  // the same, for good
   std::string group;  // of v2, below the jail's; empty where there is none
