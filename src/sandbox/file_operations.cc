@@ -57,14 +57,15 @@ class FileStream final : public net::Stream {
 
 }  // namespace
 
-Place place_of(const Sandbox& sandbox) {
-  return {.root = sandbox.root(), .user = sandbox.host_id(0), .group = sandbox.host_id(0)};
+Task<Result<Place>> place_of(Sandbox& sandbox, async::Deadline by) {
+  ACLOUD_CO_TRY(auto root, co_await sandbox.root(by));
+  co_return Place{.root = std::move(root), .user = sandbox.host_id(0), .group = sandbox.host_id(0)};
 }
 
 Task<Result<FileInfo>> SandboxService::write_file(Context& context, WriteFile request) {
   ACLOUD_CO_TRY(net::Body body, content_of(context, request));
   ACLOUD_CO_TRY(const Use sandbox, co_await use(context, request.id));
-  const Place place = place_of(*sandbox);
+  ACLOUD_CO_TRY(const Place place, co_await place_of(*sandbox, soon(context)));
   const std::string path = absolute_path(std::move(request.path));
   ACLOUD_CO_TRY(const jail::Fd file, co_await async::run_blocking(blocking_, [&] {
                   return open_to_write(place, path, request.mode);
@@ -83,7 +84,7 @@ Task<Result<FileInfo>> SandboxService::write_file(Context& context, WriteFile re
 
 Task<Result<FileContent>> SandboxService::read_file(Context& context, ReadFile request) {
   ACLOUD_CO_TRY(Use sandbox, co_await use(context, request.id));
-  const Place place = place_of(*sandbox);
+  ACLOUD_CO_TRY(const Place place, co_await place_of(*sandbox, soon(context)));
   const std::string path = absolute_path(std::move(request.path));
   ACLOUD_CO_TRY(OpenFile file,
                 co_await async::run_blocking(blocking_, [&] { return open_to_read(place, path); }));
@@ -122,7 +123,7 @@ Task<Result<FileContent>> SandboxService::read_file(Context& context, ReadFile r
 Task<Result<FileList>> SandboxService::list_files(Context& context, ListFiles request) {
   ACLOUD_CO_TRY(const std::string after, kernel::from_cursor(request.cursor));
   ACLOUD_CO_TRY(const Use sandbox, co_await use(context, request.id));
-  const Place place = place_of(*sandbox);
+  ACLOUD_CO_TRY(const Place place, co_await place_of(*sandbox, soon(context)));
   const std::string path = absolute_path(std::move(request.path));
   ACLOUD_CO_TRY(auto entries,
                 co_await async::run_blocking(blocking_, [&] { return list_folder(place, path); }));
@@ -141,7 +142,7 @@ Task<Result<FileList>> SandboxService::list_files(Context& context, ListFiles re
 
 Task<Result<FileInfo>> SandboxService::stat_file(Context& context, FileName request) {
   ACLOUD_CO_TRY(const Use sandbox, co_await use(context, request.id));
-  const Place place = place_of(*sandbox);
+  ACLOUD_CO_TRY(const Place place, co_await place_of(*sandbox, soon(context)));
   const std::string path = absolute_path(std::move(request.path));
   ACLOUD_CO_TRY(FileInfo info,
                 co_await async::run_blocking(blocking_, [&] { return stat_path(place, path); }));
@@ -151,7 +152,7 @@ Task<Result<FileInfo>> SandboxService::stat_file(Context& context, FileName requ
 
 Task<Result<FileInfo>> SandboxService::move_file(Context& context, MoveFile request) {
   ACLOUD_CO_TRY(const Use sandbox, co_await use(context, request.id));
-  const Place place = place_of(*sandbox);
+  ACLOUD_CO_TRY(const Place place, co_await place_of(*sandbox, soon(context)));
   const std::string from = absolute_path(std::move(request.from)), to = absolute_path(std::move(request.to));
   ACLOUD_CO_TRY(FileInfo info, co_await async::run_blocking(blocking_, [&]() -> Result<FileInfo> {
                   ACLOUD_CHECK(move_path(place, from, to));
@@ -163,7 +164,7 @@ Task<Result<FileInfo>> SandboxService::move_file(Context& context, MoveFile requ
 
 Task<Result<FileName>> SandboxService::remove_file(Context& context, FileName request) {
   ACLOUD_CO_TRY(const Use sandbox, co_await use(context, request.id));
-  const Place place = place_of(*sandbox);
+  ACLOUD_CO_TRY(const Place place, co_await place_of(*sandbox, soon(context)));
   request.path = absolute_path(std::move(request.path));
   ACLOUD_CO_CHECK(co_await async::run_blocking(blocking_, [&] { return remove_path(place, request.path); }));
   co_return request;
@@ -171,7 +172,7 @@ Task<Result<FileName>> SandboxService::remove_file(Context& context, FileName re
 
 Task<Result<FileInfo>> SandboxService::make_folder(Context& context, MakeFolder request) {
   ACLOUD_CO_TRY(const Use sandbox, co_await use(context, request.id));
-  const Place place = place_of(*sandbox);
+  ACLOUD_CO_TRY(const Place place, co_await place_of(*sandbox, soon(context)));
   const std::string path = absolute_path(std::move(request.path));
   ACLOUD_CO_TRY(FileInfo info, co_await async::run_blocking(blocking_, [&]() -> Result<FileInfo> {
                   ACLOUD_CHECK(sandbox::make_folder(place, path, request.mode));
@@ -184,7 +185,7 @@ Task<Result<FileInfo>> SandboxService::make_folder(Context& context, MakeFolder 
 Task<Result<UploadedFiles>> SandboxService::upload_files(Context& context, UploadFiles request) {
   ACLOUD_CO_TRY(net::Body body, tar_of(context, request.tar));
   ACLOUD_CO_TRY(const Use sandbox, co_await use(context, request.id));
-  const Place place = place_of(*sandbox);
+  ACLOUD_CO_TRY(const Place place, co_await place_of(*sandbox, soon(context)));
   const std::string path = absolute_path(std::move(request.path));
   ACLOUD_CO_TRY(const jail::Fd tar,
                 co_await receive_file(std::move(body), sandboxes_.images().layers().drafts(), blocking_));
@@ -210,7 +211,7 @@ Task<Result<UploadedFiles>> SandboxService::upload_files(Context& context, Uploa
 
 Task<Result<DownloadedFiles>> SandboxService::download_files(Context& context, DownloadFiles request) {
   ACLOUD_CO_TRY(Use sandbox, co_await use(context, request.id));
-  const Place place = place_of(*sandbox);
+  ACLOUD_CO_TRY(const Place place, co_await place_of(*sandbox, soon(context)));
   const std::string path = absolute_path(std::move(request.path));
   jail::Fd tar(::open(sandboxes_.images().layers().drafts().c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600));
   if (!tar) co_return fail_errno(errno, "a file for the tar");
@@ -246,7 +247,7 @@ Task<Result<WatchEnded>> SandboxService::watch_files(Context& context, WatchFile
     co_return fail(ErrorCode::invalid_argument,
                    "changes come as a stream: ask with Accept: text/event-stream");
   ACLOUD_CO_TRY(const Use sandbox, co_await use(context, request.id));
-  const Place place = place_of(*sandbox);
+  ACLOUD_CO_TRY(const Place place, co_await place_of(*sandbox, soon(context)));
   const std::string path = absolute_path(std::move(request.path));
   ACLOUD_CO_TRY(Watch watch, co_await async::run_blocking(
                                  blocking_, [&] { return Watch::open(place, path, request.recursive); }));

@@ -78,8 +78,8 @@ std::unexpected<Error> failed(int error, const std::string& path) {
 // Opens below the root, following links that stay there.
 Result<jail::Fd> open_inside(const Place& place, const std::string& path, int flags, mode_t mode = 0) {
   const int more = (flags & O_PATH) != 0 ? 0 : O_NONBLOCK | O_NOCTTY;
-  jail::Fd opened(
-      jail::openat2(place.root, path.c_str(), flags | more, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, mode));
+  jail::Fd opened(jail::openat2(place.root->get(), path.c_str(), flags | more,
+                                RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, mode));
   if (!opened) return failed(errno, path);
   return opened;
 }

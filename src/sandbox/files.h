@@ -19,7 +19,7 @@ namespace acloud::sandbox {
 
 // Whose root, and whom to act as there.
 struct Place {
-  int root = -1;  // a descriptor that outlives the call
+  std::shared_ptr<const jail::Fd> root;
   std::uint32_t user = 0;
   std::uint32_t group = 0;
 };

@@ -22,8 +22,8 @@ class Files : public testing::Test {
     base_ = ::mkdtemp(pattern.data());
     fs::create_directories(base_ + "/root/root");
     std::ofstream(base_ + "/secret") << "secret";
-    root_ = jail::Fd(::open((base_ + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    place_ = {root_.get(), ::geteuid(), ::getegid()};
+    jail::Fd root(::open((base_ + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    place_ = {std::make_shared<const jail::Fd>(std::move(root)), ::geteuid(), ::getegid()};
   }
   void TearDown() override { fs::remove_all(base_); }
 
@@ -42,7 +42,6 @@ class Files : public testing::Test {
   }
 
   std::string base_;
-  jail::Fd root_;
   Place place_;
 };
 

@@ -287,7 +287,7 @@ Task<Result<Forked>> SandboxService::fork(Context& context, Fork request) {
 // --- Templates -----------------------------------------------------------------------------------------
 
 Task<Result<>> SandboxService::prepare(Context& context, Sandbox& sandbox, CreateTemplate& request) {
-  const Place place = place_of(sandbox);
+  ACLOUD_CO_TRY(const Place place, co_await place_of(sandbox, soon(context)));
   for (const TemplateFile& file : request.files) {
     ACLOUD_CO_TRY(const std::string bytes, content_of(file));
     const std::string path = absolute_path(file.path);

@@ -91,6 +91,12 @@ Task<Result<>> Sandbox::freeze(Kept keep, async::Deadline by) {
   co_return frozen;
 }
 
+Task<Result<>> Sandbox::freeze_and_rest(Kept keep, async::Deadline by) {
+  auto frozen = co_await freeze(keep, by);
+  if (frozen) jail_->rest();
+  co_return frozen;
+}
+
 Task<Result<>> Sandbox::thaw(async::Deadline by) {
   ACLOUD_CO_CHECK(check_there());
   {
@@ -229,7 +235,7 @@ Task<Result<>> Sandbox::pause(Kept keep, async::Deadline by) {
   ACLOUD_CO_CHECK(check_there());
   const Record now = record();
   if (now.paused && (keep == Kept::memory || now.kept == Kept::files)) co_return Result<>();
-  co_return co_await freeze(keep, by);
+  co_return co_await freeze_and_rest(keep, by);
 }
 
 Task<Result<>> Sandbox::pause_idle(async::Deadline by) {
@@ -237,7 +243,7 @@ Task<Result<>> Sandbox::pause_idle(async::Deadline by) {
   ACLOUD_CO_CHECK(check_there());
   // Asked with the lock: a user counts itself first and takes the lock to wake it afterwards.
   if (next_step(life(true), clock_.now()) != Next::pause) co_return Result<>();
-  co_return co_await freeze(record().keeps_idle, by);
+  co_return co_await freeze_and_rest(record().keeps_idle, by);
 }
 
 Task<Result<>> Sandbox::wake(async::Deadline by) {
@@ -245,19 +251,25 @@ Task<Result<>> Sandbox::wake(async::Deadline by) {
   co_return co_await thaw(by);
 }
 
+Task<Result<std::shared_ptr<const jail::Fd>>> Sandbox::root(async::Deadline by) {
+  ACLOUD_CO_TRY(const Lock::Held held, co_await lock_.acquire(by));
+  ACLOUD_CO_CHECK(co_await thaw(by));
+  co_return jail_->root();
+}
+
 Task<Result<images::Imported>> Sandbox::copy_files(images::Importer& importer, async::BlockingPool& blocking,
                                                    bool can_pause, async::Deadline by) {
   ACLOUD_CO_TRY(const Lock::Held held, co_await lock_.acquire(by));
   ACLOUD_CO_CHECK(check_there());
   const Record before = record();
-  // One that was frozen when this server took it over has not told of its files yet.
-  if (jail_->written() < 0) ACLOUD_CO_CHECK(co_await thaw(by));
-  if (jail_->written() < 0) {
-    co_return fail(ErrorCode::precondition_failed,
-                   "sandbox {} was made by an earlier version of the server, which can't be copied", id_);
+  auto folder = jail_->written();
+  if (!folder) {
+    co_return fail(
+        ErrorCode::precondition_failed,
+        "sandbox {} can't be copied: it has ended, or was made by an earlier version of the server", id_);
   }
   if (can_pause) ACLOUD_CO_CHECK(co_await freeze(before.kept, by));
-  const int written = jail_->written();
+  const int written = folder->get();
   const std::uint32_t first = jail_->host_id(0), ids = jail_->id_count();
   auto copied = co_await async::run_blocking(
       blocking, [&importer, written, first, ids] { return importer.from_written(written, first, ids); });

@@ -98,7 +98,9 @@ class Sandbox {
   Task<Result<>> ended();
 
   // For files: the jail's root, and the host's number of a user inside, and back.
-  int root() const { return jail_->root(); }
+  // Wakes it. Whoever has the descriptor may go on with it, also where it is paused or ended meanwhile.
+  // Errors: as wake().
+  Task<Result<std::shared_ptr<const jail::Fd>>> root(async::Deadline by);
   std::uint32_t host_id(std::uint32_t inside) const { return jail_->host_id(inside); }
   std::uint32_t inside_id(std::uint32_t host) const { return jail_->inside_id(host); }
 
@@ -119,6 +121,7 @@ class Sandbox {
   Result<> note_paused(bool paused, Kept kept = Kept::memory);
   Result<> note_egress(const Egress& egress);
   Task<Result<>> freeze(Kept keep, async::Deadline by);  // these two: REQUIRE the lock
+  Task<Result<>> freeze_and_rest(Kept keep, async::Deadline by);
   Task<Result<>> thaw(async::Deadline by);
   void add(std::shared_ptr<Program> program);
   Result<std::unique_ptr<CallOutput>> output_for(const Label& label) const;

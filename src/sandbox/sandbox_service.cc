@@ -97,7 +97,7 @@ Result<> check_environment(const std::map<std::string, std::string>& env) {
 Task<Result<jail::Command>> SandboxService::to_command(Sandbox& sandbox, Wanted wanted) {
   User user;
   if (wanted.user != user.name) {
-    const Place place{.root = sandbox.root(), .user = sandbox.host_id(0), .group = sandbox.host_id(0)};
+    ACLOUD_CO_TRY(const Place place, co_await place_of(sandbox, async::Deadline::after(kLongest)));
     ACLOUD_CO_TRY(user, co_await async::run_blocking(
                             blocking_, [&place, &wanted] { return look_up_user(place, wanted.user); }));
     wanted.env.insert({{"HOME", user.home}, {"USER", user.name}, {"LOGNAME", user.name}});

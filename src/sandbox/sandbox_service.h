@@ -116,7 +116,8 @@ class SandboxService {
 // A command was killed for its time; what it wrote goes with the error.
 Error took_too_long(std::chrono::milliseconds timeout, Output out, Output err);
 SandboxInfo to_info(const Record& record);
-Place place_of(const Sandbox& sandbox);
+// Wakes it. Errors: as Sandbox::root.
+Task<Result<Place>> place_of(Sandbox& sandbox, async::Deadline by);
 // A request's tar, from wherever it came. Errors: invalid_argument.
 Result<net::Body> tar_of(kernel::Context& context, const std::optional<std::string>& base64);
 // The bytes that come, in a file of `folder` without a name. Errors: too_large; unavailable.

@@ -128,6 +128,11 @@ Task<Result<>> Sandboxes::recover() {
       ++kept;
       continue;
     }
+    if (adopted.error().code() == ErrorCode::unavailable) {  // no descriptors, say: nothing is wrong with it
+      log_failure("a sandbox of an earlier server waits for the next start", id, adopted.error());
+      records.erase(id);
+      continue;
+    }
     log_failure("a sandbox of an earlier server is removed", id, adopted.error());
     if (const auto gone = co_await host_->destroy(id, soon()); !gone)
       log_failure("it could not be", id, gone.error());

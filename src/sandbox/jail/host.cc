@@ -160,12 +160,13 @@ Task<Result<std::unique_ptr<Jail>>> Host::State::hear_from_new(Spec spec, Fd con
     co_return fail(ErrorCode::internal, "init of jail {} gave an unexpected answer", spec.id);
   auto state = std::make_unique<Jail::State>();
   state->id = std::move(spec.id);
+  state->folder = jail_folder(state->id);
   state->limits = spec.limits;
   state->first_id = reply.first.first_id;
   state->group = std::move(reply.first.group);
   state->id_count = report.privileged ? kIdsPerJail - 1 : 1;
   state->control = std::move(control);
-  state->root = std::move(reply.second[0]);
+  state->root = std::make_shared<const Fd>(std::move(reply.second[0]));
   state->init = std::move(reply.second[1]);
   state->written = std::move(reply.second[2]);
   state->cgroups = cgroups;
@@ -216,23 +217,22 @@ Task<Result<std::unique_ptr<Jail>>> Host::attach(std::string id, async::Deadline
   ACLOUD_CO_TRY(Survivor survivor, connect_init(state_->jail_folder(id)));
   auto state = std::make_unique<Jail::State>();
   state->id = id;
+  state->folder = state_->jail_folder(id);
   state->limits = record.limits;
   state->first_id = record.first_id;
   state->group = record.group;
   state->id_count = state_->report.privileged ? kIdsPerJail - 1 : 1;
-  // Without root's rights this fails, and init hands it over; with them it has to do for a frozen one.
-  state->root =
-      Fd(::open(fmt::format("/proc/{}/root", survivor.pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   state->init = std::move(survivor.init);
-  state->control = std::move(survivor.socket);
   state->cgroups = state_->cgroups;
   state->spawner = state_->spawner;
   state->list_pending = true;
-  Result<> answered = send(state->control.get(), encode(Attach{}));
-  const Result<bool> frozen = state->cgroups.is_frozen(record.group);
-  if (answered && !(frozen && *frozen)) {
-    answered = co_await async::with_deadline(by, "listing a jail's programs", state->receive_list());
+  if (const Result<bool> frozen = state->cgroups.is_frozen(record.group); frozen && *frozen) {
+    co_return std::unique_ptr<Jail>(new Jail(std::move(state)));
   }
+  state->control = std::move(survivor.socket);
+  Result<> answered = send(state->control.get(), encode(Attach{}));
+  if (answered)
+    answered = co_await async::with_deadline(by, "listing a jail's programs", state->receive_list());
   // It was there to be connected with, and then was not.
   if (!answered && answered.error().code() == ErrorCode::unavailable) {
     co_return fail(ErrorCode::not_found, "jail {} has just ended", id);

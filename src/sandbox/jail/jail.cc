@@ -8,6 +8,9 @@
 
 #include "net/socket.h"
 #include "sandbox/jail/connection.h"
+#include "sandbox/jail/init/init.h"
+#include "sandbox/jail/kernel/syscalls.h"
+#include "sandbox/jail/record.h"
 #include "sandbox/jail/state.h"
 
 namespace acloud::sandbox::jail {
@@ -15,7 +18,7 @@ namespace {
 
 constexpr std::uint32_t kNobody = 65'534;
 constexpr std::size_t kMaxCommand = 128 * 1024;
-constexpr std::size_t kMaxFailure = 4096;  // PIPE_BUF: written as one
+constexpr std::size_t kMaxFailure = 4096;              // PIPE_BUF: written as one
 constexpr std::chrono::milliseconds kBetweenLooks{1};  // whether those who were killed are dead
 
 Result<> check(const Command& command, std::uint32_t users) {
@@ -91,6 +94,20 @@ Task<Result<Begun>> await_exec(int socket) {
   co_return begun;
 }
 
+// As init has them, whether or not it runs.
+struct Folders {
+  Fd root, upper;
+};
+// Errors: unavailable (no descriptors are left); internal (without root's rights, or init is gone).
+Result<Folders> open_folders(const Fd& init) {
+  const auto copy = [&](int number) {
+    return Fd(static_cast<int>(::syscall(SYS_pidfd_getfd, init.get(), number, 0)));
+  };
+  Folders folders{copy(kRootFolder), copy(kUpperFolder)};
+  if (!folders.root || !folders.upper) return fail_errno(errno, "cannot open the folders of a jail");
+  return folders;
+}
+
 }  // namespace
 
 Jail::Jail(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -98,14 +115,21 @@ Jail::~Jail() = default;
 
 Jail::State::~State() {
   if (!spawner || !root || !written) return;
-  const std::array fds{root.get(), written.get()};
+  const std::array fds{root->get(), written.get()};
   spawner->tell(encode(Release{id, group}), fds);
 }
 
 const std::string& Jail::id() const { return state_->id; }
 const Limits& Jail::limits() const { return state_->limits; }
-int Jail::root() const { return state_->root.get(); }
-int Jail::written() const { return state_->written.get(); }
+std::shared_ptr<const Fd> Jail::root() const { return state_->root; }
+Result<Fd> Jail::written() const {
+  Fd copy(::fcntl(state_->written.get(), F_DUPFD_CLOEXEC, 3));
+  if (copy) return copy;
+  if (state_->control)
+    return fail(ErrorCode::precondition_failed, "jail {} does not say what was written", id());
+  ACLOUD_TRY(Folders folders, open_folders(state_->init));
+  return std::move(folders.upper);
+}
 
 std::uint32_t Jail::host_id(std::uint32_t inside) const {
   return state_->first_id + (inside < state_->id_count ? inside : state_->id_count - 1);
@@ -157,7 +181,7 @@ Task<Result<>> Jail::State::receive_list() {
   while (list_pending) {
     ACLOUD_CO_TRY(Received received, co_await await_message(control.get()));
     if (received.kind() == Done::kKind) {
-      if (!root && !received.fds.empty()) root = std::move(received.fds[0]);
+      if (!root && !received.fds.empty()) root = std::make_shared<const Fd>(std::move(received.fds[0]));
       if (received.fds.size() > 1) written = std::move(received.fds[1]);
       list_pending = false;
       break;
@@ -207,10 +231,30 @@ Task<Result<>> Jail::freeze(async::Deadline by) {
 }
 
 Task<Result<>> Jail::thaw(async::Deadline by) {
+  ACLOUD_CO_CHECK(state_->hold());  // before it is thawed: an init whom nobody serves may end at once
   ACLOUD_CO_CHECK(co_await state_->spawner->order({Order::What::thaw, state_->id, {}}, by));
   if (state_->list_pending)
     co_return co_await async::with_deadline(by, "listing a jail's programs", state_->receive_list());
   co_return Result<>();
+}
+
+void Jail::rest() {
+  if (!state_->control || !open_folders(state_->init)) return;  // they might not be had again
+  (void)state_->read_disk(state_->at_rest);
+  state_->root.reset();
+  state_->written.reset();
+  state_->control.reset();
+}
+
+Result<> Jail::State::hold() {
+  if (control) return {};
+  ACLOUD_TRY(Folders folders, open_folders(init));
+  ACLOUD_TRY(Survivor survivor, connect_init(folder));
+  ACLOUD_CHECK(send(survivor.socket.get(), list_pending ? encode(Attach{}) : encode(Adjust{limits})));
+  root = std::make_shared<const Fd>(std::move(folders.root));
+  written = std::move(folders.upper);
+  control = std::move(survivor.socket);
+  return {};
 }
 
 Task<Result<>> Jail::end_programs(async::Deadline by) {
@@ -231,18 +275,23 @@ Task<Result<>> Jail::set_limits(const Limits& limits, async::Deadline by) {
   next.open_files = state_->limits.open_files;
   ACLOUD_CO_CHECK(co_await state_->spawner->order({Order::What::set_limits, state_->id, next}, by));
   state_->limits = next;
+  if (!state_->control) co_return Result<>();  // as it rests: it is told when it is thawed
   co_return send(state_->control.get(), encode(Adjust{next}));
 }
 
 Result<Stats> Jail::stats() const {
-  Stats stats;
+  Stats stats = state_->at_rest;
   state_->cgroups.read_stats(state_->group, stats);
+  if (state_->root) ACLOUD_CHECK(state_->read_disk(stats));
+  return stats;
+}
+
+Result<> Jail::State::read_disk(Stats& stats) const {
   struct statfs disk{};
-  if (::fstatfs(state_->root.get(), &disk) != 0)
-    return fail(ErrorCode::unavailable, "jail {} has gone", state_->id);
+  if (::fstatfs(root->get(), &disk) != 0) return fail(ErrorCode::unavailable, "jail {} has gone", id);
   stats.disk_bytes = (disk.f_blocks - disk.f_bfree) * static_cast<std::uint64_t>(disk.f_bsize);
   stats.disk_inodes = disk.f_files - disk.f_ffree;
-  return stats;
+  return {};
 }
 
 Task<Result<>> Jail::ended() { return net::wait_readable(state_->init.get()); }

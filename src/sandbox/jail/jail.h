@@ -68,15 +68,15 @@ class Jail {
   const std::string& id() const;
   const Limits& limits() const;
 
-  // The jail's root folder, O_PATH. For files inside use openat2 on it with RESOLVE_IN_ROOT |
-  // RESOLVE_NO_MAGICLINKS, and O_NONBLOCK | O_NOCTTY on what may be a pipe or a device. Whoever makes or
-  // changes something has to be a user of the jail on file systems meanwhile (setfsuid and setfsgid to
-  // host_id()): the disk has no number for anybody else, and refuses him with EOVERFLOW.
-  int root() const;
+  // The jail's root folder, O_PATH; null while it rests. For files inside use openat2 on it with
+  // RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, and O_NONBLOCK | O_NOCTTY on what may be a pipe or a device.
+  // Whoever makes or changes something has to be a user of the jail on file systems meanwhile (setfsuid and
+  // setfsgid to host_id()): the disk has no number for anybody else, and refuses him with EOVERFLOW.
+  std::shared_ptr<const Fd> root() const;
   // What was written into the root, O_PATH, as overlayfs keeps it: files, whiteouts and opaque folders, with
-  // the host's numbers for their owners. To be read alone, step by step without following links. -1 where
-  // it is not known: after attach() to a frozen one, before thaw().
-  int written() const;
+  // the host's numbers for their owners. To be read alone, step by step without following links. Errors:
+  // precondition_failed (the jail does not have it to give).
+  Result<Fd> written() const;
   // The host's number for a user or group of the jail, and back (65,534, nobody, for those of others).
   std::uint32_t host_id(std::uint32_t inside) const;
   std::uint32_t inside_id(std::uint32_t host) const;
@@ -100,6 +100,10 @@ class Jail {
   // Errors: precondition_failed (no cgroup freezer here); deadline_exceeded (frozen in part: thaw it).
   Task<Result<>> freeze(async::Deadline by);
   Task<Result<>> thaw(async::Deadline by);
+  // A frozen jail that rests takes one descriptor in place of four, beside those of its Processes, which stay
+  // as they are; thaw() ends that. A frozen one that attach() has found rests. Without root's rights this
+  // does nothing.
+  void rest();
   // Kills all programs, with all that they started, and returns when they are dead; of those of exec(),
   // wait() tells as ever. May be done to a frozen jail. Errors: precondition_failed (no cgroup v2 here);
   // deadline_exceeded.

@@ -108,7 +108,10 @@ Result<Survivor> connect_init(const std::string& folder) {
   if (!survivor.socket ||
       ::connect(survivor.socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::getsockopt(survivor.socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-    return fail(ErrorCode::not_found, "no init answers in {}: {}", folder, ::strerror(errno));
+    const int number = errno;
+    if (number == EMFILE || number == ENFILE || number == EAGAIN)
+      return fail_errno(number, "cannot reach an init");
+    return fail(ErrorCode::not_found, "no init answers in {}: {}", folder, ::strerror(number));
   }
   survivor.pid = peer.pid;
   survivor.init = Fd(open_pidfd(peer.pid));

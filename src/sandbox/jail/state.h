@@ -39,11 +39,15 @@ class SpawnerLink {
 
 struct Jail::State {
   std::string id;
+  std::string folder;
   std::string group;  // its cgroups' name
   Limits limits;
   std::uint32_t first_id = 0;
   std::uint32_t id_count = 1;  // how many users there are inside
-  Fd control, root, init, written;
+  std::shared_ptr<const Fd> root;
+  Fd control, written;  // these three are not there while it rests
+  Fd init;
+  Stats at_rest;  // what its disk had then
   Cgroups cgroups;
   std::shared_ptr<const SpawnerLink> spawner;  // shared with the Host, which may go first
   bool list_pending = false;                   // attached while frozen: init has yet to name its programs
@@ -54,6 +58,10 @@ struct Jail::State {
 
   // Receives the programs that an earlier server has left.
   Task<Result<>> receive_list();
+  // How much of the disk is in use. Errors: unavailable (gone).
+  Result<> read_disk(Stats& stats) const;
+  // Ends rest(). Errors: not_found (it has ended); unavailable; internal.
+  Result<> hold();
   // Asks init for a socket on a port.
   Task<Result<Fd>> port(Port request, async::Deadline by);
 };

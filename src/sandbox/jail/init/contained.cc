@@ -18,7 +18,7 @@ namespace acloud::sandbox::jail {
 namespace {
 
 constexpr int kBeginPatience = 30'000;  // ms
-constexpr int kServersWaiting = 16;
+constexpr int kServersWaiting = 1024;
 constexpr std::size_t kDescriptors = 3;  // without cgroup v2
 
 Filter as_filter(const std::string& bytes) {

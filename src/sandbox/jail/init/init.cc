@@ -39,6 +39,9 @@ class Init {
  public:
   explicit Init(InitParts parts)
       : parts_(std::move(parts)), groups_(std::move(parts_.cgroup)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+    keep_at(kRootFolder, Fd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)));
+    keep_at(kUpperFolder, parts_.written);
+    parts_.written.reset();
     sigset_t children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
@@ -63,6 +66,8 @@ class Init {
   }
 
  private:
+  static void keep_at(int number, const Fd& fd) { (void)::dup3(fd.get(), number, O_CLOEXEC); }
+
   int milliseconds_left() {
     if (!controls_.empty()) {
       orphaned_.reset();
@@ -102,8 +107,7 @@ class Init {
       case About::program:
         return serve_program(serial);
       case About::status:
-        if (const auto found = programs_.find(serial); found != programs_.end())
-          settle_start(*found->second);
+        if (const auto found = programs_.find(serial); found != programs_.end()) settle_start(*found->second);
         return;
     }
   }
@@ -350,10 +354,7 @@ class Init {
       watch(program->socket.get(), About::program, serial);
       if (program->exit) (void)send(program->socket.get(), encode(Ended{*program->exit}));
     }
-    // A server without root's rights can't open it by way of /proc.
-    const Fd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    const std::array fds{root.get(), parts_.written.get()};
-    (void)send(control, encode(Done{}), root ? std::span<const int>(fds) : std::span<const int>());
+    (void)send(control, encode(Done{}), std::array{kRootFolder, kUpperFolder});
   }
 
   void open_port(Received& message) {

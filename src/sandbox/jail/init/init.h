@@ -24,6 +24,10 @@
 
 namespace acloud::sandbox::jail {
 
+// The numbers of init's descriptors of the root folder and the root's upper folder, by which a server with
+// root's rights has them from an init that is frozen (pidfd_getfd).
+constexpr int kRootFolder = 100, kUpperFolder = 101;
+
 struct InitParts {
   Fd control;                // to the server that made the jail
   Fd listener;               // where later servers connect

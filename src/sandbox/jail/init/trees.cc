@@ -76,16 +76,24 @@ bool ProgramGroups::remove(const std::string& name) const {
 
 void end_family(int proc, pid_t root) {
   // Stopped first, so that nobody forks, or loses his parent, between two looks; killed when all are found.
+  // One that was in the midst of a fork when it was stopped has its child a moment later: what has been
+  // killed forks no more, so another look after that finds the last.
   std::set<pid_t> family{root};
   ::kill(root, SIGSTOP);
-  bool grown = true;
-  for (int pass = 0; grown && pass < kPasses; ++pass) {
-    grown = false;
+  bool killed = false;
+  for (int pass = 0; pass < kPasses; ++pass) {
+    const std::size_t before = family.size();
     for (const Entry& entry : all_processes(proc)) {
       if (entry.pid == 1 || !(family.contains(entry.parent) || entry.session == root)) continue;
-      if (!family.insert(entry.pid).second) continue;
-      ::kill(entry.pid, SIGSTOP);
-      grown = true;
+      if (family.insert(entry.pid).second) ::kill(entry.pid, SIGSTOP);
+    }
+    if (family.size() > before) {
+      killed = false;
+    } else if (killed) {
+      return;
+    } else {
+      for (const pid_t pid : family) ::kill(pid, SIGKILL);
+      killed = true;
     }
   }
   for (const pid_t pid : family) ::kill(pid, SIGKILL);

@@ -22,7 +22,7 @@
 namespace acloud::sandbox::jail {
 namespace {
 
-constexpr int kBacklog = 16;
+constexpr int kBacklog = 1024;  // each new server connects once, also with one that is frozen
 
 Result<> enter_namespaces(const Common& common, const Spec& spec, const Parts& parts) {
   // Only now that we are in our cgroups: they become the roots of the cgroup namespace.

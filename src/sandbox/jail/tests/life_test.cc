@@ -103,9 +103,26 @@ TEST_P(Life, SignalsAProcessAGroupAndATree) {
   read_all((*tree)->output.get(), "ready\n");
   ASSERT_TRUE((*tree)->signal(SIGKILL, Scope::tree));
   EXPECT_EQ(jails().wait(**tree).signal, SIGKILL);
-  // The end of its output shows that nobody holds it any more.
+  // The end of its output shows that nobody holds it any more. Whoever dies lets go of it a moment before.
   EXPECT_EQ(read_all((*tree)->output.get()), "");
-  EXPECT_EQ(jails().output(*jail, "pgrep -r D,R,S,T sleep"), "");
+  EXPECT_EQ(
+      jails().output(
+          *jail,
+          "for i in {1..2000}; do pgrep -r D,R,S,T sleep > /dev/null || break; done; pgrep -r D,R,S,T sleep"),
+      "");
+}
+
+TEST_P(Life, EndsATreeInTheMidstOfAFork) {
+  const auto jail = jails().create();
+  for (int round = 0; round < 40; ++round) {
+    auto tree = jails().start(*jail, bash("echo ready; for i in {1..30}; do sleep 100 & done; wait"));
+    ASSERT_TRUE(tree);
+    read_all((*tree)->output.get(), "ready\n");
+    ASSERT_TRUE((*tree)->signal(SIGKILL, Scope::tree));
+    EXPECT_EQ(jails().wait(**tree).signal, SIGKILL);
+    pollfd end{(*tree)->output.get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&end, 1, 10'000), 1) << "somebody holds the output yet, in round " << round;
+  }
 }
 
 TEST_P(Life, GivesATerminal) {
@@ -246,6 +263,45 @@ TEST_P(Life, EndsWithoutAServerAfterItsGrace) {
     EXPECT_EQ(attached.error().code(), ErrorCode::not_found);
     ASSERT_TRUE(jails().destroy(id));
   }
+}
+
+std::size_t open_descriptors() {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                                                std::filesystem::directory_iterator()));
+}
+
+TEST_P(Life, RestsWhileItIsFrozen) {
+  const auto jail = jails().create(
+      {.id = "resting", .image = {}, .limits = {}, .binds = {}, .orphan_grace = std::chrono::seconds(0)});
+  if (!jails().host().report().enforces("freeze")) GTEST_SKIP() << "no freezer here";
+  EXPECT_EQ(jails().output(*jail, "echo kept > /root/file"), "");
+  auto lasting = jails().start(*jail, bash("read line; echo got $line; exit 3"));
+  ASSERT_TRUE(lasting);
+  const std::size_t inodes = jail->stats()->disk_inodes;
+  for (int round = 0; round < 40; ++round) {
+    ASSERT_TRUE(jails().await(jail->freeze(soon())));
+    const std::size_t open = open_descriptors();
+    jail->rest();
+    EXPECT_EQ(open_descriptors(), open - 3);
+    EXPECT_EQ(jail->root(), nullptr);
+    EXPECT_EQ(jail->stats()->disk_inodes, inodes);
+    const auto written = jail->written();
+    ASSERT_TRUE(written) << written.error().message();
+    EXPECT_EQ(::faccessat(written->get(), "root/file", F_OK, 0), 0);
+    const auto thawed = jails().await(jail->thaw(soon()));
+    ASSERT_TRUE(thawed) << thawed.error().message();
+    ASSERT_TRUE(jail->root());
+    EXPECT_EQ(::faccessat(jail->root()->get(), "root/file", F_OK, 0), 0);
+  }
+  EXPECT_EQ(jails().output(*jail, "cat /root/file"), "kept\n");
+  ASSERT_EQ(::write((*lasting)->input.get(), "it\n", 3), 3);
+  EXPECT_EQ(read_all((*lasting)->output.get()), "got it\n");
+  EXPECT_EQ(jails().wait(**lasting).code, 3);
+
+  ASSERT_TRUE(jails().await(jail->freeze(soon())));
+  jail->rest();
+  EXPECT_TRUE(jails().destroy("resting"));
+  EXPECT_TRUE(jails().host().survivors()->empty());
 }
 
 TEST_P(Life, OpensPortsOfTheJail) {

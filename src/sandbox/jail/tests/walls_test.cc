@@ -195,7 +195,7 @@ TEST_P(Walls, NobodyOutside) {
             "CapInh: 0000000000000000 CapPrm: 00000000000404fb CapBnd: 00000000000404fb CapAmb: "
             "0000000000000000 NoNewPrivs: 1 Seccomp: 2 ");
   struct stat status{};
-  ASSERT_EQ(::fstatat(jail->root(), "tmp/mine", &status, 0), 0);
+  ASSERT_EQ(::fstatat(jail->root()->get(), "tmp/mine", &status, 0), 0);
   EXPECT_EQ(status.st_uid, jail->host_id(0));
   EXPECT_EQ(jail->inside_id(status.st_uid), 0u);
   if (GetParam() != Kind::user) {
