@@ -1,7 +1,6 @@
 #include "net/socket.h"
 
 #include <fcntl.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -74,23 +73,6 @@ class HandleStream final : public ByteStream {
   Handle handle_;
 };
 
-// An epoll set that holds just `fd`, or -1 where epoll refuses it: files and /dev/null are always readable.
-// Asio sets what it waits for to non-blocking, which for a terminal or a pipe that is shared with other
-// processes would break them; the set is ours alone.
-Result<int> epoll_of(int fd) {
-  const int set = ::epoll_create1(EPOLL_CLOEXEC);
-  if (set < 0) return fail_errno(errno, "epoll_create1");
-  epoll_event event{};
-  event.events = EPOLLIN;
-  if (::epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) != 0) {
-    const int error = errno;
-    ::close(set);
-    if (error == EPERM) return -1;
-    return fail_errno(error, "waiting for a descriptor");
-  }
-  return set;
-}
-
 // Copies one way. At `from`'s end `to` is told; where either breaks, both are closed, so that the other
 // direction ends too.
 Task<Result<>> copy(ByteStream& from, ByteStream& to) {
@@ -136,16 +118,6 @@ std::unique_ptr<ByteStream> adopt(int fd) {
   AsioError ignored;
   descriptor.native_non_blocking(true, ignored);
   return std::make_unique<HandleStream<Descriptor>>(std::move(descriptor));
-}
-
-Task<Result<>> wait_readable(int fd) {
-  ACLOUD_CO_TRY(const int set, epoll_of(fd));
-  if (set < 0) co_return Result<>();
-  Descriptor descriptor(async::io_context(*async::EventLoop::current()), set);
-  const auto ready = co_await await_asio(
-      [&](auto handler) { descriptor.async_wait(Descriptor::wait_read, std::move(handler)); });
-  if (ready.error) co_return fail_asio(ready, "waiting for a descriptor");
-  co_return Result<>();
 }
 
 Task<Result<>> pipe(ByteStream& a, ByteStream& b) {

@@ -127,6 +127,11 @@ TEST(Socket, SaysWhyItCannotConnect) {
   loop.run_until_done(refused());
 }
 
+std::size_t open_descriptors() {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                                                std::filesystem::directory_iterator()));
+}
+
 Task<> wait_for(int fd, std::optional<Result<>>& into) { into = co_await wait_readable(fd); }
 
 Task<> wait_and_stop(int fd, std::optional<Result<>>& into) {
@@ -157,6 +162,44 @@ TEST(Socket, WaitsForADescriptorAndLeavesItAsItWas) {
   EXPECT_TRUE(result && *result);
   ::close(ends[0]);
   ::close(ends[1]);
+}
+
+// Each waits for an end of a pipe; the last two for the same one.
+Task<> wait_for_all(const std::vector<std::array<int, 2>>& pipes,
+                    std::vector<std::optional<Result<>>>& results) {
+  async::TaskScope scope;
+  const std::size_t before = open_descriptors();
+  for (std::size_t i = 0; i < pipes.size(); ++i) scope.spawn(wait_for(pipes[i][0], results[i]));
+  scope.spawn(wait_for(pipes.back()[0], results.back()));
+  (void)co_await async::sleep_for(10ms);
+  EXPECT_LE(open_descriptors(), before + 3) << "the set, and a copy of what two wait for";
+  EXPECT_TRUE(std::ranges::none_of(results, [](const auto& result) { return result.has_value(); }));
+  for (std::size_t i = 1; i < pipes.size(); ++i) EXPECT_EQ(::write(pipes[i][1], "x", 1), 1);
+  while (
+      !std::all_of(results.begin() + 1, results.end(), [](const auto& result) { return result && *result; }))
+    (void)co_await async::sleep_for(1ms);
+  EXPECT_FALSE(results[0]);
+  ::close(pipes[0][1]);  // its end is readable, too
+  co_await scope.join();
+  EXPECT_TRUE(results[0] && *results[0]);
+}
+
+TEST(Socket, WaitsForManyDescriptorsWithOne) {
+  std::vector<std::array<int, 2>> pipes(300);
+  for (auto& ends : pipes) ASSERT_EQ(::pipe(ends.data()), 0);
+  for (int round = 0; round < 2; ++round) {  // loops end although their set is kept
+    if (round == 1) ASSERT_EQ(::pipe(pipes[0].data()), 0);
+    std::vector<std::optional<Result<>>> results(pipes.size() + 1);
+    async::EventLoop loop;
+    loop.run_until_done(wait_for_all(pipes, results));
+    char byte = 0;
+    for (std::size_t i = 1; i < pipes.size(); ++i) EXPECT_EQ(::read(pipes[i][0], &byte, 1), 1);
+    ::close(pipes[0][0]);
+  }
+  for (std::size_t i = 1; i < pipes.size(); ++i) {
+    ::close(pipes[i][0]);
+    ::close(pipes[i][1]);
+  }
 }
 
 Task<Result<std::string>> read_fd(int fd) {
