@@ -128,7 +128,9 @@ Task<Result<>> Sandboxes::recover() {
       ++kept;
       continue;
     }
-    if (adopted.error().code() == ErrorCode::unavailable) {  // no descriptors, say: nothing is wrong with it
+    // It may be well: descriptors may have run out, or the machine may be busy.
+    if (const ErrorCode code = adopted.error().code();
+        code == ErrorCode::unavailable || code == ErrorCode::deadline_exceeded) {
       log_failure("a sandbox of an earlier server waits for the next start", id, adopted.error());
       records.erase(id);
       continue;

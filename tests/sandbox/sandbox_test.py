@@ -272,6 +272,39 @@ class WhereTheRuntimeIsMissing(unittest.TestCase):
             self.assertIn(wanted, detail)
 
 
+class WhereDescriptorsRunOut(unittest.TestCase):
+    COUNT = 40
+
+    def test_a_restart_loses_no_sandbox(self):
+        with Server() as server:
+            made = server.call("sandbox.create", {"metadata": {"n": "0"}})
+            if made.status == 503:
+                self.skipTest(made.json["error"]["message"])
+            alone = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+            ids = {made.json["id"]}
+            for number in range(1, self.COUNT):
+                ids.add(server.call("sandbox.create", {"metadata": {"n": str(number)}}).json["id"])
+            there = lambda: {sandbox["id"] for sandbox in server.call("sandbox.list", {"limit": 1000}).json["items"]}
+            self.assertEqual(there(), ids)
+            server.stop(kill=True)
+            # Room for half of them, each of which takes four.
+            server.before = ["prlimit", f"--nofile={alone + 2 * self.COUNT}", "--"]
+            server.start()
+            self.until_told(server, "waits for the next start")
+            server.before = []
+            server.restart(kill=True)
+            self.assertEqual(there(), ids)
+            for sandbox in ids:
+                self.assertEqual(server.call("sandbox.exec", {"id": sandbox, "command": "true"}).json["exit_code"], 0)
+                server.call("sandbox.kill", {"id": sandbox})
+
+    def until_told(self, server, text):
+        deadline = time.monotonic() + 30
+        while not any(text in line for line in server.log):
+            self.assertLess(time.monotonic(), deadline, server.log)
+            time.sleep(0.01)
+
+
 class Life(Case):
     def test_create_get_list_kill(self):
         before = self.server.call("sandbox.create", {"idle_timeout_s": 60, "limits": {"processes": 50}}).json

@@ -233,8 +233,9 @@ Task<Result<std::unique_ptr<Jail>>> Host::attach(std::string id, async::Deadline
   Result<> answered = send(state->control.get(), encode(Attach{}));
   if (answered)
     answered = co_await async::with_deadline(by, "listing a jail's programs", state->receive_list());
-  // It was there to be connected with, and then was not.
-  if (!answered && answered.error().code() == ErrorCode::unavailable) {
+  // It was there to be connected with, and then was not. Or this server is out of descriptors.
+  pollfd init{state->control.get(), POLLRDHUP, 0};
+  if (!answered && ::poll(&init, 1, 0) == 1 && (init.revents & (POLLHUP | POLLRDHUP))) {
     co_return fail(ErrorCode::not_found, "jail {} has just ended", id);
   }
   ACLOUD_CO_CHECK(std::move(answered));

@@ -150,7 +150,8 @@ class Host {
   // The ids of the jails in the folder: those of an earlier server and of this one. Some may be dead.
   Result<std::vector<std::string>> survivors() const;
   // Takes over a jail of an earlier server; works on a frozen one, too, whose programs are then known
-  // after thaw(). Errors: not_found (there is none, or it has died: destroy it).
+  // after thaw(). Errors: not_found (there is none, or it has died: destroy it); internal (there is something
+  // else: the same); unavailable, deadline_exceeded (it may be well).
   Task<Result<std::unique_ptr<Jail>>> attach(std::string id, async::Deadline by);
 
   // Kills whatever runs in it and frees its id, whatever state it is in; all else that it was made of goes a

@@ -99,6 +99,12 @@ Result<Fd> bind_socket(const std::string& folder) {
 }
 
 Result<Survivor> connect_init(const std::string& folder) {
+  // Whatever runs out here says nothing of init.
+  const auto failed = [&](int number) -> std::unexpected<Error> {
+    if (number == EMFILE || number == ENFILE || number == EAGAIN)
+      return fail_errno(number, "cannot reach an init");
+    return fail(ErrorCode::not_found, "no init answers in {}: {}", folder, ::strerror(number));
+  };
   ACLOUD_TRY(const Fd place, open_file(AT_FDCWD, folder, O_PATH | O_DIRECTORY));
   ACLOUD_TRY(const sockaddr_un address, address_in(place));
   Survivor survivor;
@@ -108,16 +114,14 @@ Result<Survivor> connect_init(const std::string& folder) {
   if (!survivor.socket ||
       ::connect(survivor.socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::getsockopt(survivor.socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-    const int number = errno;
-    if (number == EMFILE || number == ENFILE || number == EAGAIN)
-      return fail_errno(number, "cannot reach an init");
-    return fail(ErrorCode::not_found, "no init answers in {}: {}", folder, ::strerror(number));
+    return failed(errno);
   }
   survivor.pid = peer.pid;
   survivor.init = Fd(open_pidfd(peer.pid));
+  if (!survivor.init) return failed(errno);
   // Still connected after the pidfd was opened: the number can't have passed to someone else before.
   pollfd state{survivor.socket.get(), POLLRDHUP, 0};
-  if (!survivor.init || ::poll(&state, 1, 0) < 0 || (state.revents & (POLLHUP | POLLRDHUP))) {
+  if (::poll(&state, 1, 0) < 0 || (state.revents & (POLLHUP | POLLRDHUP))) {
     return fail(ErrorCode::not_found, "the init of {} is ending", folder);
   }
   return survivor;

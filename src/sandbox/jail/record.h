@@ -47,7 +47,7 @@ struct Survivor {
   Fd init;    // pidfd
   pid_t pid = -1;
 };
-// Errors: not_found (there is none, or it is dead).
+// Errors: not_found (there is none, or it is dead); unavailable (descriptors have run out).
 Result<Survivor> connect_init(const std::string& folder);
 
 }  // namespace acloud::sandbox::jail
