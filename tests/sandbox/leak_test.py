@@ -42,7 +42,7 @@ DISK = 192 << 20  # bytes, for the data folder
 DEADLINE = 15  # seconds, for what nobody kills; so long that no deed is cut short, and few fill the disk together
 SPARE = 8  # descriptors that a server opens when it first needs them, such as another reader's; 80 sandboxes leak 80
 PATIENCE = 60  # seconds for what has to happen in the end
-TIME_LIMIT = 5400 if os.environ.get("ACLOUD_SOAK") else 150  # seconds, then it says where it hangs
+TIME_LIMIT, TIME_EACH = 150, 0.5  # seconds, and for each sandbox; then it says where it hangs
 CGROUPS = Path("/sys/fs/cgroup")
 
 # What an agent may do in its sandbox; each is run with a time-out that kills it.
@@ -308,7 +308,7 @@ def soak(creates, seed, folder):
 
 def inside(arguments):
     """In namespaces of its own: process 1, with the data folder on a disk of its own."""
-    faulthandler.dump_traceback_later(TIME_LIMIT, exit=True)
+    faulthandler.dump_traceback_later(TIME_LIMIT + TIME_EACH * arguments.creates, exit=True)
     folder = Path(tempfile.mkdtemp(prefix="acloud-leak-"))
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder], check=True)
     try:

@@ -453,6 +453,8 @@ class Life(Case):
         self.output(paused, "echo there > file")
         if self.can_pause:
             self.server.call("sandbox.pause", {"id": paused})
+        usage = lambda: self.server.call("sandbox.get", {"id": paused}).json["usage"]
+        inodes = usage()["disk_inodes"]
         self.server.stop(kill=True)
         # Half of one was lost: of its record, and of its jail.
         os.unlink(os.path.join(self.server.data, "sandboxes", "records", doomed + ".json"))
@@ -465,6 +467,8 @@ class Life(Case):
         self.assertEqual(self.output(running, "cat file; echo $KEPT; pgrep -x sleep > /dev/null && echo runs"),
                          "here\nyes\nruns\n")
         self.assertEqual(self.state(paused), "paused" if self.can_pause else "running")
+        self.assertEqual(usage()["disk_inodes"], inodes)
+        self.assertGreater(inodes, 0)
         self.assertEqual(self.output(paused, "cat file"), "there\n")
         self.assertEqual(self.server.call("sandbox.get", {"id": doomed}).code, "not_found")
         self.assertFalse(os.path.exists(ghost))

@@ -240,7 +240,6 @@ Task<Result<>> Jail::thaw(async::Deadline by) {
 
 void Jail::rest() {
   if (!state_->control || !open_folders(state_->init)) return;  // they might not be had again
-  (void)state_->read_disk(state_->at_rest);
   state_->root.reset();
   state_->written.reset();
   state_->control.reset();
@@ -280,18 +279,18 @@ Task<Result<>> Jail::set_limits(const Limits& limits, async::Deadline by) {
 }
 
 Result<Stats> Jail::stats() const {
-  Stats stats = state_->at_rest;
+  Stats stats;
   state_->cgroups.read_stats(state_->group, stats);
-  if (state_->root) ACLOUD_CHECK(state_->read_disk(stats));
-  return stats;
-}
-
-Result<> Jail::State::read_disk(Stats& stats) const {
+  Folders folders;  // while it rests
+  if (!state_->root) {
+    ACLOUD_TRY(folders, open_folders(state_->init));
+  }
   struct statfs disk{};
-  if (::fstatfs(root->get(), &disk) != 0) return fail(ErrorCode::unavailable, "jail {} has gone", id);
+  if (::fstatfs((state_->root ? *state_->root : folders.root).get(), &disk) != 0)
+    return fail(ErrorCode::unavailable, "jail {} has gone", state_->id);
   stats.disk_bytes = (disk.f_blocks - disk.f_bfree) * static_cast<std::uint64_t>(disk.f_bsize);
   stats.disk_inodes = disk.f_files - disk.f_ffree;
-  return {};
+  return stats;
 }
 
 Task<Result<>> Jail::ended() { return net::wait_readable(state_->init.get()); }

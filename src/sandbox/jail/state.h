@@ -47,7 +47,6 @@ struct Jail::State {
   std::shared_ptr<const Fd> root;
   Fd control, written;  // these three are not there while it rests
   Fd init;
-  Stats at_rest;  // what its disk had then
   Cgroups cgroups;
   std::shared_ptr<const SpawnerLink> spawner;  // shared with the Host, which may go first
   bool list_pending = false;                   // attached while frozen: init has yet to name its programs
@@ -58,8 +57,6 @@ struct Jail::State {
 
   // Receives the programs that an earlier server has left.
   Task<Result<>> receive_list();
-  // How much of the disk is in use. Errors: unavailable (gone).
-  Result<> read_disk(Stats& stats) const;
   // Ends rest(). Errors: not_found (it has ended); unavailable; internal.
   Result<> hold();
   // Asks init for a socket on a port.
