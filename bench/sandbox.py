@@ -227,7 +227,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="acloud-bench-") as folder, Server(flags=["--log", "error"]) as server:
         client = Client(server)
         try:
-            client.call("create")  # the server has found out what there is
+            first = client.call("create")[0]["id"]  # the server has found out what there is
+            client.call("kill", id=first)
             measure_life(client, Path(folder))
             measure_calls(client)
             measure_burst(server)
