@@ -39,9 +39,6 @@ class Init {
  public:
   explicit Init(InitParts parts)
       : parts_(std::move(parts)), groups_(std::move(parts_.cgroup)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-    keep_at(kRootFolder, Fd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)));
-    keep_at(kUpperFolder, parts_.written);
-    parts_.written.reset();
     sigset_t children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
@@ -66,8 +63,6 @@ class Init {
   }
 
  private:
-  static void keep_at(int number, const Fd& fd) { (void)::dup3(fd.get(), number, O_CLOEXEC); }
-
   int milliseconds_left() {
     if (!controls_.empty()) {
       orphaned_.reset();
@@ -418,7 +413,11 @@ Result<> say_hello(const InitParts& init, const Hello& hello) {
   ACLOUD_TRY(const Fd root, open_file(AT_FDCWD, "/", O_PATH | O_DIRECTORY));
   const Fd self(open_pidfd(::getpid()));
   if (!self) return fail_errno(errno, "cannot open init");
-  const std::array fds{root.get(), self.get(), init.written.get()};
+  // Before anybody knows of the jail, who might freeze it.
+  if (::dup3(root.get(), kRootFolder, O_CLOEXEC) < 0 ||
+      ::dup3(init.written.get(), kUpperFolder, O_CLOEXEC) < 0)
+    return fail_errno(errno, "cannot keep the jail's folders");
+  const std::array fds{kRootFolder, self.get(), kUpperFolder};
   return send(init.control.get(), encode(hello), fds);
 }
 

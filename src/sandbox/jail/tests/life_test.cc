@@ -304,6 +304,22 @@ TEST_P(Life, RestsWhileItIsFrozen) {
   EXPECT_TRUE(jails().host().survivors()->empty());
 }
 
+TEST_P(Life, IsFoundAgainByAnyNumberOfServersWhileItIsFrozen) {
+  auto jail = jails().create({.id = "resting", .image = {}, .limits = {}, .binds = {}});
+  if (!jails().host().report().enforces("freeze")) GTEST_SKIP() << "no freezer here";
+  ASSERT_TRUE(jails().await(jail->freeze(soon())));
+  // Init takes none of their connections meanwhile.
+  for (int server = 0; server < 100; ++server) {
+    auto found = jails().await(jails().host().attach("resting", soon()));
+    ASSERT_TRUE(found) << found.error().message() << ", server " << server;
+    jail = *std::move(found);
+    EXPECT_GT(jail->stats()->disk_inodes, 0u);
+  }
+  const auto thawed = jails().await(jail->thaw(soon()));
+  ASSERT_TRUE(thawed) << thawed.error().message();
+  EXPECT_EQ(jails().output(*jail, "echo here"), "here\n");
+}
+
 TEST_P(Life, OpensPortsOfTheJail) {
   const auto jail = jails().create();
   auto listening = jails().await(jail->listen(80, soon()));
