@@ -15,6 +15,7 @@ from .synonyms import SYNONYMS
 from .values import SYLLABLES
 
 FILLERS = fillers.without(paraphrases.TELLING)
+SKETCHED, BLURRED = 0.35, 0.45  # how often training takes a list's sketch, and blurs a request
 
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _GROUP = re.compile(r"<(\w+)>")
@@ -72,7 +73,7 @@ class Phrases:
 
     def template(self, templates, always=True):
         templates = tuple(templates)
-        if self.noisy and not self.held and templates in SKETCHES and self.rng.random() < 0.25:
+        if self.noisy and not self.held and templates in SKETCHES and self.rng.random() < SKETCHED:
             return self._sketch(templates)
         return self._side(templates_of(templates), always)
 
@@ -87,8 +88,10 @@ class Phrases:
                 return sketch
 
     def synonym(self, name):
-        if self.noisy and not self.held and name in paraphrases.VAGUE and self.rng.random() < 0.08:
-            return self._any(name)
+        if self.noisy and not self.held and name in paraphrases.VAGUE and self.rng.random() < paraphrases.VAGUE[name]:
+            while (words := self._any(name)) in synonyms_of(name)[1]:
+                pass
+            return words
         return self._side(synonyms_of(name), False)
 
     def expand(self, template):
@@ -117,17 +120,17 @@ class Phrases:
         text = re.sub(r" +", " ", request).strip().replace(" ,", ",").replace(" .", ".").replace(" ?", "?")
         text = re.sub(r"[.?]*([.?])", r"\1", text)
         if rng.random() < 0.32:
-            text = self.draw(SYNONYMS["prefix"], always=False) + text
+            text = self.synonym("prefix") + text
         if rng.random() < 0.22:
             end = text[-1] if text[-1] in ".?!" else ""
-            text = text.rstrip(".?!") + self.draw(SYNONYMS["suffix"], always=False) + end
+            text = text.rstrip(".?!") + self.synonym("suffix") + end
         if rng.random() < 0.55:
             text = text[0].upper() + text[1:]
         if rng.random() < 0.5:
             text = text.rstrip(".?!")
         elif text[-1] not in ".?!}":
             text += "."
-        if self.noisy and not self.held and rng.random() < 0.35:
+        if self.noisy and not self.held and rng.random() < BLURRED:
             text = self._blur(text)
         if self.noisy and rng.random() < 0.10:
             text = self._slip(text)
@@ -145,9 +148,16 @@ class Phrases:
         return " ".join(words).rstrip(",.").capitalize() + "."
 
     def _any(self, name):
-        """Some word in the place of a group whose words don't matter."""
-        words = " ".join(self._filler() for _ in range(self.rng.choice((1, 1, 2))))
-        return {"prefix": words + self.rng.choice((" ", ", ", ": ")), "suffix": " " + words, "then": self.rng.choice((", ", " ", ". ", "; ")) + words}.get(name, words)
+        """Some words in the place of a group whose words don't matter."""
+        rng = self.rng
+        words = " ".join(self._filler() for _ in range(rng.choice((1, 1, 2))))
+        if name == "prefix":
+            return words + rng.choice((" ", ", ", ": "))
+        if name == "suffix":
+            whose = rng.choice(("my", "our", "the", "your", "this", "his", "her", "a", "all", "that"))
+            how = rng.choice(("for", "for", "for", "before", "after", "by", "until", "during", "at", "on", "without", "because of", "thanks to", "as for", "like"))
+            return rng.choice((" ", " ", ", ")) + (f"{how} {whose} {words}" if rng.random() < 0.5 else words)
+        return rng.choice((", ", " ", ". ", "; ")) + words if name == "then" else words
 
     def _blur(self, text):
         """Words of the template that carry no meaning are replaced, left out or joined by others."""

@@ -176,13 +176,13 @@ BELONGS = {
     "remember": ["{it} (belongs|goes|should go|is to go) (in|into) (your|) memory", "your memory needs {it}", "(find|compute|look up|see) {it} for your memory", "for your memory: {it}"],
 }
 
-# Groups whose words may be any word: what is asked for is told by the rest.
-VAGUE = ("compute", "tell", "whatis", "read", "store", "insert", "send", "run", "result", "number", "then", "prefix", "suffix")
+# Groups whose words may be any word, and how often in training: what is asked for is told by the rest.
+VAGUE = {**dict.fromkeys(("compute", "tell", "whatis", "read", "store", "insert", "send", "run", "result", "number", "then"), 0.12), "prefix": 0.2, "suffix": 0.3}
 # Words that a request's meaning hangs on; these are never blurred.
 TELLING = set("""
 add added adding all amount answer append ask average averaged averages avg average's big biggest bucket calculate cell column columns command content contents count counted counting create created cron csv database db delete deleted
 directory divided document entries entry file files find first folder forget greatest high highest how in is key keys know large largest least length line lines list listing low lowest made many max maximum mean means memory message
-messages min minimum minus most name next not note notes number object objects of peak plus print queue records record remember remove removed result row rows run sandbox save say says schedule send size small smallest sql stored store sum
+messages hello hi hey greetings thanks thank thx bye goodbye farewell min minimum minus most name next not note notes number object objects of peak plus print queue records record remember remove removed result row rows run sandbox save say says schedule send size small smallest sql stored store sum
 summed table text times to top total under value values wc what where which with write zone you your about memorize memorise recall ls acknowledge ack confirm needed longer vanish disappear gone go exist new make get set need and then up
 """.split())
 

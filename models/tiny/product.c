@@ -9,24 +9,89 @@ void cblas_sgemm(int order, int ta, int tb, int m, int n, int k, float alpha, co
 
 static int in_16_bits = 0;
 
-#ifdef __AMX_BF16__
+#ifdef __AVX512BF16__
 #include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 // A tile of the left factor is 16 rows of 32 numbers. One of the right factor is 16 rows of 16 pairs: row p
 // has the numbers 2p and 2p + 1 of each of 16 columns. So either is 16 vectors of 16 pairs.
-enum { kSide = 16, kDeep = 32, kTile = kSide * kSide, kRequestPermission = 0x1023, kTileData = 18 };
+enum { kSide = 16, kDeep = 32, kTile = kSide * kSide };
 typedef struct {
   unsigned* at;
   size_t size;
 } Packed;
 static Packed left, right;  // of the last product
 
+// Two blocks of rows by two of columns: `left` and `right` are the blocks' tiles, `steps` to each; the four
+// squares of sums, rows `stride` floats apart, are added to what is in `sums`, or are put there if `fresh`.
+static void vectors_multiply(int steps, const unsigned* const left[2], const unsigned* const right[2],
+                             float* const sums[4], size_t stride, int fresh) {
+  enum { kRows = 8 };  // times two columns: as many sums as are under way at once
+  for (int i = 0; i < 2 * kSide; i += kRows) {
+    const unsigned* l = left[i / kSide] + i % kSide * kSide;
+    float* const to[2] = {sums[i / kSide * 2] + i % kSide * stride,
+                          sums[i / kSide * 2 + 1] + i % kSide * stride};
+    __m512 sum[kRows][2];
+    for (int r = 0; r < kRows; r++)
+      for (int c = 0; c < 2; c++)
+        sum[r][c] = fresh ? _mm512_setzero_ps() : _mm512_loadu_ps(to[c] + r * stride);
+    for (int s = 0; s < steps; s++)
+      for (int p = 0; p < kSide; p++) {
+        const size_t at = (size_t)s * kTile;
+        const __m512bh columns[2] = {(__m512bh)_mm512_load_si512(right[0] + at + p * kSide),
+                                     (__m512bh)_mm512_load_si512(right[1] + at + p * kSide)};
+        for (int r = 0; r < kRows; r++) {
+          const __m512bh row = (__m512bh)_mm512_set1_epi32((int)l[at + r * kSide + p]);
+          for (int c = 0; c < 2; c++) sum[r][c] = _mm512_dpbf16_ps(sum[r][c], row, columns[c]);
+        }
+      }
+    for (int r = 0; r < kRows; r++)
+      for (int c = 0; c < 2; c++) _mm512_storeu_ps(to[c] + r * stride, sum[r][c]);
+  }
+}
+static void (*multiply)(int steps, const unsigned* const left[2], const unsigned* const right[2],
+                        float* const sums[4], size_t stride, int fresh) = vectors_multiply;
+
+#ifdef __AMX_BF16__
+#include <sys/syscall.h>
+#include <unistd.h>
+
 // The compiler does not know that tiles read and write memory.
 static inline void settle(void) { __asm__ volatile("" ::: "memory"); }
 
-int product_in_16_bits(void) {
+static void tiles_multiply(int steps, const unsigned* const left[2], const unsigned* const right[2],
+                           float* const sums[4], size_t stride, int fresh) {
+  settle();
+  if (fresh) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  } else {
+    _tile_loadd(0, sums[0], stride * sizeof(float));
+    _tile_loadd(1, sums[1], stride * sizeof(float));
+    _tile_loadd(2, sums[2], stride * sizeof(float));
+    _tile_loadd(3, sums[3], stride * sizeof(float));
+  }
+  for (int s = 0; s < steps; s++) {
+    _tile_loadd(4, left[0] + s * kTile, 64);
+    _tile_loadd(5, left[1] + s * kTile, 64);
+    _tile_loadd(6, right[0] + s * kTile, 64);
+    _tile_loadd(7, right[1] + s * kTile, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_stored(0, sums[0], stride * sizeof(float));
+  _tile_stored(1, sums[1], stride * sizeof(float));
+  _tile_stored(2, sums[2], stride * sizeof(float));
+  _tile_stored(3, sums[3], stride * sizeof(float));
+  settle();
+}
+
+// Whether the system lets this thread have tiles; they are set up then.
+static int have_tiles(void) {
+  enum { kRequestPermission = 0x1023, kTileData = 18 };
   if (syscall(SYS_arch_prctl, kRequestPermission, kTileData) != 0) return 0;
   struct {
     unsigned char palette, start, reserved[14];
@@ -36,6 +101,14 @@ int product_in_16_bits(void) {
   for (int i = 0; i < 8; i++) config.bytes[i] = 4 * kSide, config.rows[i] = kSide;
   settle();
   _tile_loadconfig(&config);
+  return 1;
+}
+#endif
+
+int product_in_16_bits(void) {
+#ifdef __AMX_BF16__
+  if (have_tiles()) multiply = tiles_multiply;
+#endif
   return in_16_bits = 1;
 }
 
@@ -140,57 +213,28 @@ static void tiled(int ta, int tb, int m, int n, int k, float alpha, const float*
   const unsigned* l = pack(&left, m, k, !ta, ta, alpha, a, lda);
   const unsigned* r = pack(&right, n, k, tb, tb, 1, b, ldb);
   float sums[4][kTile] __attribute__((aligned(64)));
-  settle();
   for (int j = 0; j < n; j += 2 * kSide)
     for (int i = 0; i < m; i += 2 * kSide) {
-      // Two blocks by two. A second block that lies outside is computed of the first's tiles once more and
-      // dropped.
+      // A second block that lies outside is computed of the first's tiles once more and dropped.
       const int below = i + kSide < m, beside = j + kSide < n;
       const unsigned *l0 = l + (size_t)(i / kSide) * steps * kTile,
-                     *l1 = below ? l0 + (size_t)steps * kTile : l0;
-      const unsigned *r0 = r + (size_t)(j / kSide) * steps * kTile,
-                     *r1 = beside ? r0 + (size_t)steps * kTile : r0;
+                     *r0 = r + (size_t)(j / kSide) * steps * kTile;
+      const unsigned *rows[2] = {l0, below ? l0 + (size_t)steps * kTile : l0},
+                     *columns[2] = {r0, beside ? r0 + (size_t)steps * kTile : r0};
       float* at[4] = {c + (size_t)i * ldc + j, c + (size_t)i * ldc + j + kSide,
                       c + (size_t)(i + kSide) * ldc + j, c + (size_t)(i + kSide) * ldc + j + kSide};
+      if (i + 2 * kSide <= m && j + 2 * kSide <= n) {  // sums go straight to c where all four lie inside
+        multiply(steps, rows, columns, at, ldc, beta == 0);
+        continue;
+      }
       const int inside[4] = {1, beside, below, below && beside};
-      // Sums go straight to c where all four lie inside.
-      const int whole = i + 2 * kSide <= m && j + 2 * kSide <= n;
-      float* to[4];
-      for (int q = 0; q < 4; q++) to[q] = whole ? at[q] : sums[q];
-      const size_t stride = whole ? ldc * sizeof(float) : kSide * sizeof(float);
-      if (beta == 0) {
-        _tile_zero(0);
-        _tile_zero(1);
-        _tile_zero(2);
-        _tile_zero(3);
-      } else {
-        if (!whole)
-          for (int q = 0; q < 4; q++)
-            if (inside[q]) take(sums[q], m - i - q / 2 * kSide, n - j - q % 2 * kSide, at[q], ldc);
-        settle();
-        _tile_loadd(0, to[0], stride);
-        _tile_loadd(1, to[1], stride);
-        _tile_loadd(2, to[2], stride);
-        _tile_loadd(3, to[3], stride);
-      }
-      for (int s = 0; s < steps; s++) {
-        _tile_loadd(4, l0 + s * kTile, 64);
-        _tile_loadd(5, l1 + s * kTile, 64);
-        _tile_loadd(6, r0 + s * kTile, 64);
-        _tile_loadd(7, r1 + s * kTile, 64);
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_dpbf16ps(1, 4, 7);
-        _tile_dpbf16ps(2, 5, 6);
-        _tile_dpbf16ps(3, 5, 7);
-      }
-      _tile_stored(0, to[0], stride);
-      _tile_stored(1, to[1], stride);
-      _tile_stored(2, to[2], stride);
-      _tile_stored(3, to[3], stride);
-      settle();
-      if (!whole)
+      float* to[4] = {sums[0], sums[1], sums[2], sums[3]};
+      if (beta != 0)
         for (int q = 0; q < 4; q++)
-          if (inside[q]) put(sums[q], m - i - q / 2 * kSide, n - j - q % 2 * kSide, at[q], ldc);
+          if (inside[q]) take(sums[q], m - i - q / 2 * kSide, n - j - q % 2 * kSide, at[q], ldc);
+      multiply(steps, rows, columns, to, kSide, beta == 0);
+      for (int q = 0; q < 4; q++)
+        if (inside[q]) put(sums[q], m - i - q / 2 * kSide, n - j - q % 2 * kSide, at[q], ldc);
     }
 }
 #else

@@ -6,5 +6,6 @@ void product(int ta, int tb, int m, int n, int k, float alpha, const float* a, i
              int ldb, float beta, float* c, int ldc);
 
 // From now on products of 16 rows and more round their factors to 16 bits (bfloat16) and sum in 32, on the
-// processor's tiles (AMX). Returns 0, and changes nothing, where it has none.
+// processor's tiles (AMX) or vectors (AVX-512). Returns 0, and changes nothing, where it has neither for such
+// numbers.
 int product_in_16_bits(void);
