@@ -286,22 +286,33 @@ class NetworkTest(unittest.TestCase):
         network.initialize(0)
         network.params += np.random.default_rng(1).normal(0, 0.08, network.params.shape).astype(np.float32)
         rng = np.random.default_rng(2)
-        return network, rng.integers(0, 64, 150), rng.random(150) < 0.5
+        tokens, learned = rng.integers(0, 64, 150), rng.random(150) < 0.5
+        learned[[0, 70]] = False
+        return network, tokens, learned
 
     def test_gradients_are_the_slopes(self):
         network, tokens, learned = self.small()
-        network.step(tokens, learned, 1)
+        network.step([(tokens, learned)], 1)
         grads, rng = network.grads.copy(), np.random.default_rng(3)
         for name, tensor in network.views(network.params).items():
             direction = rng.normal(size=tensor.shape).astype(np.float32)
             old, far = tensor.copy(), 0.03 / np.sqrt(direction.size)
             tensor[:] = old + far * direction
-            up = network.step(tokens, learned, 0)
+            up = network.step([(tokens, learned)], 0)
             tensor[:] = old - far * direction
-            down = network.step(tokens, learned, 0)
+            down = network.step([(tokens, learned)], 0)
             tensor[:] = old
             slope = float((network.views(grads)[name] * direction).sum())
             self.assertAlmostEqual((up - down) / (2 * far), slope, delta=0.02 * abs(slope) + 0.05, msg=name)
+
+    def test_episodes_at_once_are_episodes_one_by_one(self):
+        network, tokens, learned = self.small()
+        episodes = [(tokens[:70], learned[:70]), (tokens[70:], learned[70:])]
+        one_by_one = sum(network.step([e], 1) for e in episodes)
+        grads = network.grads.copy()
+        network.grads[:] = 0
+        self.assertAlmostEqual(network.step(episodes, 1), one_by_one, delta=1e-2)
+        np.testing.assert_allclose(network.grads, grads, atol=1e-3)
 
     def test_products_in_16_bits_are_those_of_rounded_factors(self):
         def rounded(x):

@@ -111,11 +111,14 @@ class Network:
             else:
                 tensor[:] = rng.normal(0, 0.02 if name == "token_embd" else tensor.shape[1] ** -0.5, tensor.shape)
 
-    def step(self, tokens, learned, scale):
-        """Adds the gradients of one episode; returns its summed loss."""
-        tokens, learned = np.asarray(tokens, np.int32), np.asarray(learned, np.uint8)
-        assert 1 < len(tokens) <= self.longest
-        return self._c.model_step(self._model, len(tokens), _pointer(tokens), _pointer(learned), ctypes.c_float(scale))
+    def step(self, episodes, scale):
+        """Adds the gradients of episodes (tokens, learned), `longest` tokens in all at most; returns their summed loss."""
+        lengths = np.array([len(tokens) for tokens, _ in episodes], np.int32)
+        tokens = np.concatenate([np.asarray(tokens, np.int32) for tokens, _ in episodes])
+        learned = np.concatenate([np.asarray(learned, np.uint8) for _, learned in episodes])
+        starts = np.cumsum(lengths) - lengths
+        assert 1 < lengths.min() and len(tokens) <= self.longest and not learned[starts].any()
+        return self._c.model_step(self._model, len(lengths), _pointer(lengths), _pointer(tokens), _pointer(learned), ctypes.c_float(scale))
 
     def logits(self, tokens, past=0):
         tokens = np.asarray(tokens, np.int32)

@@ -1,7 +1,7 @@
 // One training step's arithmetic, and greedy decoding, for a small Qwen3 on one core.
 //
-// A framework spends three quarters of its time on tensors of this size outside the matrix products. Here a
-// sequence is taken at a time, so that everything between two products stays in the cache; product.h has
+// A framework spends three quarters of its time on tensors of this size outside the matrix products. Here a few
+// sequences are taken at a time, so that everything between two products stays in the cache; product.h has
 // the products. The parameters are one flat array, the gradients another of the same layout:
 //
 //   embedding [vocab][width]; for each layer: norm [width], q k v [(heads + 2 kv) head][width], q norm [head],
@@ -80,13 +80,13 @@ Model* model_new(int layers, int width, int heads, int kv, int head, int ff, int
   Model* m = calloc(1, sizeof(Model));
   *m = (Model){.layers = layers, .width = width, .heads = heads, .kv = kv, .head = head, .ff = ff, .vocab = vocab, .longest = longest};
   m->params = params, m->grads = grads;
-  const size_t t = longest, h = heads * head, blocks = (t + kBlock - 1) / kBlock;
+  const size_t t = longest, h = heads * head;
   m->saved = calloc(layers, sizeof(Layer));
   for (int l = 0; l < layers; l++) {
     Layer* s = &m->saved[l];
     s->in = floats(t * width), s->middle = floats(t * width);
     s->normed = floats(t * width), s->inverse = floats(t), s->raw = floats(t * qkv_width(m)), s->qkv = floats(t * qkv_width(m));
-    s->q_inverse = floats(t * (heads + kv)), s->attention = floats(heads * blocks * kBlock * t), s->mixed = floats(t * h);
+    s->q_inverse = floats(t * (heads + kv)), s->attention = floats(heads * t * t), s->mixed = floats(t * h);
     s->normed2 = floats(t * width), s->inverse2 = floats(t), s->gate_up = floats(t * 2 * ff), s->product = floats(t * ff);
   }
   m->x = floats(t * width), m->last = floats(t * width), m->last_inverse = floats(t), m->rows = floats(t * width), m->logits = floats(t * vocab);
@@ -159,33 +159,41 @@ static void causal_softmax(int rows, int first, int keys, float* p) {
   }
 }
 
-// Rows attend in blocks, each to the keys up to its end. `saved` keeps a block's weights where its backward finds them.
-static void attend(const Model* m, int n, int past, const float* q, const float* k, const float* v, int kv_stride, float* mixed, float* saved) {
+// Where the weights are kept with which `head` attends from a block that begins at `row`.
+static float* attention_of(const Model* m, const Layer* s, int head, int row) {
+  return s->attention + ((size_t)head * m->longest + row) * m->longest;
+}
+
+// The `n` rows from `first` on attend in blocks, each to the keys up to its end: those of `past` tokens and its own.
+static void attend(const Model* m, int first, int n, int past, const Layer* s, const float* k, const float* v, int kv_stride) {
   const int hd = m->head, wide = qkv_width(m), group = m->heads / m->kv;
   for (int h = 0; h < m->heads; h++) {
     const float *kh = k + h / group * hd, *vh = v + h / group * hd;
     for (int i = 0; i < n; i += kBlock) {
       const int rows = n - i < kBlock ? n - i : kBlock, keys = past + i + rows;
-      float* p = saved + ((size_t)h * ((m->longest + kBlock - 1) / kBlock) + i / kBlock) * kBlock * m->longest;
-      product(0, 1, rows, keys, hd, 1 / sqrtf(hd), q + (size_t)i * wide + h * hd, wide, kh, kv_stride, 0, p, keys);
+      const size_t row = first + i;
+      float* p = attention_of(m, s, h, row);
+      product(0, 1, rows, keys, hd, 1 / sqrtf(hd), s->qkv + row * wide + h * hd, wide, kh, kv_stride, 0, p, keys);
       causal_softmax(rows, past + i, keys, p);
-      product(0, 0, rows, hd, keys, 1, p, keys, vh, kv_stride, 0, mixed + (size_t)i * m->heads * hd + h * hd, m->heads * hd);
+      product(0, 0, rows, hd, keys, 1, p, keys, vh, kv_stride, 0, s->mixed + row * m->heads * hd + h * hd, m->heads * hd);
     }
   }
 }
 
-static void attend_back(Model* m, int n, const Layer* s) {
+static void attend_back(Model* m, int first, int n, const Layer* s) {
   const int hd = m->head, wide = qkv_width(m), group = m->heads / m->kv, out = m->heads * hd;
   const float scale = 1 / sqrtf(hd);
-  memset(m->dqkv, 0, (size_t)n * wide * sizeof(float));
+  const float* qkv = s->qkv + (size_t)first * wide;
+  float* dqkv = m->dqkv + (size_t)first * wide;
+  memset(dqkv, 0, (size_t)n * wide * sizeof(float));
   for (int h = 0; h < m->heads; h++) {
-    const size_t k = (m->heads + h / group) * hd, v = k + m->kv * hd;
+    const size_t q = h * hd, k = (m->heads + h / group) * hd, v = k + m->kv * hd;
     for (int i = 0; i < n; i += kBlock) {
       const int rows = n - i < kBlock ? n - i : kBlock, keys = i + rows;
-      const float* p = s->attention + ((size_t)h * ((m->longest + kBlock - 1) / kBlock) + i / kBlock) * kBlock * m->longest;
-      const float* dout = m->dmixed + (size_t)i * out + h * hd;
-      product(1, 0, keys, hd, rows, 1, p, keys, dout, out, 1, m->dqkv + v, wide);
-      product(0, 1, rows, keys, hd, 1, dout, out, s->qkv + v, wide, 0, m->dscores, keys);
+      const float* p = attention_of(m, s, h, first + i);
+      const float* dout = m->dmixed + (size_t)(first + i) * out + h * hd;
+      product(1, 0, keys, hd, rows, 1, p, keys, dout, out, 1, dqkv + v, wide);
+      product(0, 1, rows, keys, hd, 1, dout, out, qkv + v, wide, 0, m->dscores, keys);
       for (int r = 0; r < rows; r++) {
         float* d = m->dscores + (size_t)r * keys;
         const float* w = p + (size_t)r * keys;
@@ -193,14 +201,28 @@ static void attend_back(Model* m, int n, const Layer* s) {
         for (int j = 0; j < keys; j++) dot += d[j] * w[j];
         for (int j = 0; j < keys; j++) d[j] = w[j] * (d[j] - dot) * scale;
       }
-      product(0, 0, rows, hd, keys, 1, m->dscores, keys, s->qkv + k, wide, 0, m->dqkv + (size_t)i * wide + h * hd, wide);
-      product(1, 0, keys, hd, rows, 1, m->dscores, keys, s->qkv + (size_t)i * wide + h * hd, wide, 1, m->dqkv + k, wide);
+      product(0, 0, rows, hd, keys, 1, m->dscores, keys, qkv + k, wide, 0, dqkv + (size_t)i * wide + q, wide);
+      product(1, 0, keys, hd, rows, 1, m->dscores, keys, qkv + (size_t)i * wide + q, wide, 1, dqkv + k, wide);
     }
   }
 }
 
-// The layers over `n` tokens after `past` others. In training keys and values are the layer's own; in decoding they are cached.
-static void layers_forward(Model* m, int n, int past, const int* tokens, int cached) {
+// The tokens of sequences, one after another.
+typedef struct {
+  int count;
+  const int *lengths, *tokens;
+} Batch;
+
+static int size_of(const Batch* batch) {
+  int n = 0;
+  for (int i = 0; i < batch->count; i++) n += batch->lengths[i];
+  return n;
+}
+
+// The layers over a batch. In training keys and values are the layer's own; in decoding, of a single sequence after `past`
+// tokens, they are cached.
+static void layers_forward(Model* m, const Batch* batch, int past, int cached) {
+  const int n = size_of(batch), *tokens = batch->tokens;
   const int d = m->width, wide = qkv_width(m), hd = m->head, kvw = m->kv * hd;
   for (int i = 0; i < n; i++) memcpy(m->x + (size_t)i * d, m->params + (size_t)tokens[i] * d, d * sizeof(float));
   for (int l = 0; l < m->layers; l++) {
@@ -212,7 +234,8 @@ static void layers_forward(Model* m, int n, int past, const int* tokens, int cac
     memcpy(s->qkv, s->raw, (size_t)n * wide * sizeof(float));
     for (int h = 0; h < m->heads + m->kv; h++)
       norm(n, hd, s->raw + h * hd, wide, h < m->heads ? w.q_norm : w.k_norm, s->qkv + h * hd, s->q_inverse + h, m->heads + m->kv);
-    rotate(m, n, past, s->qkv, wide, m->heads + m->kv, 1);
+    for (int i = 0, first = 0; i < batch->count; first += batch->lengths[i++])
+      rotate(m, batch->lengths[i], past, s->qkv + (size_t)first * wide, wide, m->heads + m->kv, 1);
     const float *k = s->qkv + m->heads * hd, *v = k + kvw;
     if (cached) {
       float *keys = m->keys + (size_t)l * m->longest * kvw, *values = m->values + (size_t)l * m->longest * kvw;
@@ -220,9 +243,10 @@ static void layers_forward(Model* m, int n, int past, const int* tokens, int cac
         memcpy(keys + (size_t)(past + i) * kvw, k + (size_t)i * wide, kvw * sizeof(float));
         memcpy(values + (size_t)(past + i) * kvw, v + (size_t)i * wide, kvw * sizeof(float));
       }
-      attend(m, n, past, s->qkv, keys, values, kvw, s->mixed, s->attention);
+      attend(m, 0, n, past, s, keys, values, kvw);
     } else {
-      attend(m, n, 0, s->qkv, k, v, wide, s->mixed, s->attention);
+      for (int i = 0, first = 0; i < batch->count; first += batch->lengths[i++])
+        attend(m, first, batch->lengths[i], 0, s, k + (size_t)first * wide, v + (size_t)first * wide, wide);
     }
     times_transposed(n, d, m->heads * hd, s->mixed, w.out, 1, m->x);
     memcpy(s->middle, m->x, (size_t)n * d * sizeof(float));
@@ -237,7 +261,8 @@ static void layers_forward(Model* m, int n, int past, const int* tokens, int cac
   }
 }
 
-static void layers_back(Model* m, int n, const int* tokens) {
+static void layers_back(Model* m, const Batch* batch) {
+  const int n = size_of(batch), *tokens = batch->tokens;
   const int d = m->width, wide = qkv_width(m), hd = m->head;
   for (int l = m->layers - 1; l >= 0; l--) {
     const Weights w = weights(m, m->params, l), g = weights(m, m->grads, l);
@@ -258,8 +283,10 @@ static void layers_back(Model* m, int n, const int* tokens) {
     norm_back(n, d, s->middle, s->inverse2, 1, w.norm2, m->dnormed, d, m->dx, g.norm2, 0);
     add_outer(d, m->heads * hd, n, m->dx, s->mixed, g.out);
     times(n, m->heads * hd, d, m->dx, w.out, 0, m->dmixed);
-    attend_back(m, n, s);
-    rotate(m, n, 0, m->dqkv, wide, m->heads + m->kv, -1);
+    for (int i = 0, first = 0; i < batch->count; first += batch->lengths[i++]) {
+      attend_back(m, first, batch->lengths[i], s);
+      rotate(m, batch->lengths[i], 0, m->dqkv + (size_t)first * wide, wide, m->heads + m->kv, -1);
+    }
     for (int h = 0; h < m->heads + m->kv; h++)
       norm_back(n, hd, s->raw + h * hd, s->q_inverse + h, m->heads + m->kv, h < m->heads ? w.q_norm : w.k_norm, m->dqkv + h * hd, wide,
                 m->dqkv + h * hd, h < m->heads ? g.q_norm : g.k_norm, 1);
@@ -275,11 +302,13 @@ static void layers_back(Model* m, int n, const int* tokens) {
 
 static float* last_norm(const Model* m, float* base) { return (float*)(weights(m, base, m->layers).norm); }
 
-// Adds `scale` times the gradient of the sum, over positions i with learned[i], of the loss of tokens[i] given those before
-// it. Returns that sum, unscaled. REQUIRES: 1 < n <= longest.
-double model_step(Model* m, int n, const int* tokens, const unsigned char* learned, float scale) {
-  const int d = m->width;
-  layers_forward(m, n, 0, tokens, 0);
+// Adds `scale` times the gradient of the sum, over `count` sequences and their positions i with learned[i], of the loss of
+// tokens[i] given those before it in its sequence. Returns that sum, unscaled. A sequence's first token is never learned.
+// REQUIRES: the sum of `lengths` <= longest.
+double model_step(Model* m, int count, const int* lengths, const int* tokens, const unsigned char* learned, float scale) {
+  const Batch batch = {count, lengths, tokens};
+  const int n = size_of(&batch), d = m->width;
+  layers_forward(m, &batch, 0, 0);
   norm(n, d, m->x, d, last_norm(m, m->params), m->last, m->last_inverse, 1);
   int rows = 0;
   for (int i = 1; i < n; i++)
@@ -304,13 +333,13 @@ double model_step(Model* m, int n, const int* tokens, const unsigned char* learn
   for (int i = 1, r = 0; i < n; i++)
     if (learned[i]) memcpy(m->dnormed + (size_t)(i - 1) * d, m->drows + (size_t)r++ * d, d * sizeof(float));
   norm_back(n, d, m->x, m->last_inverse, 1, last_norm(m, m->params), m->dnormed, d, m->dx, last_norm(m, m->grads), 1);
-  layers_back(m, n, tokens);
+  layers_back(m, &batch);
   return loss;
 }
 
 // Takes in `n` tokens after `past` others and writes the logits that follow the last.
 void model_decode(Model* m, int n, int past, const int* tokens, float* logits) {
-  layers_forward(m, n, past, tokens, 1);
+  layers_forward(m, &(Batch){1, &n, tokens}, past, 1);
   norm(1, m->width, m->x + (size_t)(n - 1) * m->width, m->width, last_norm(m, m->params), m->last, NULL, 0);
   times_transposed(1, m->vocab, m->width, m->last, m->params, 0, logits);
 }
