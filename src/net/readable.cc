@@ -16,10 +16,16 @@ namespace {
 
 // What one waits for. Its timer never passes: that it is cancelled wakes the task.
 struct Wait {
-  explicit Wait(asio::io_context& context) : timer(context, asio::steady_timer::time_point::max()) {}
+  Wait(asio::io_context& context, int fd) : timer(context, asio::steady_timer::time_point::max()), fd(fd) {}
+  Wait(const Wait&) = delete;
+  Wait& operator=(const Wait&) = delete;
+  ~Wait() {
+    if (copy >= 0) ::close(copy);
+  }
+
   asio::steady_timer timer;
-  int fd = -1;
-  int copy = -1;  // of `fd`, where somebody else waits for that
+  int fd;         // in the set
+  int copy = -1;  // the same, where somebody else waits for what was asked for
   bool ready = false;
 };
 
@@ -47,19 +53,23 @@ class Readable final : public asio::execution_context::service {
     event.data.u64 = ++serial_;
     int failed = control(EPOLL_CTL_ADD, wait.fd, &event);
     if (failed == EEXIST) {
-      wait.copy = ::fcntl(wait.fd, F_DUPFD_CLOEXEC, 3);
+      wait.fd = wait.copy = ::fcntl(wait.fd, F_DUPFD_CLOEXEC, 3);
       failed = wait.copy < 0 ? errno : control(EPOLL_CTL_ADD, wait.copy, &event);
     }
     if (failed == EPERM) return 0;
     if (failed != 0) return fail_errno(failed, "waiting for a descriptor");
     waits_[serial_] = &wait;
+    numbers_[wait.fd] = serial_;
     watch();
     return serial_;
   }
 
   void remove(std::uint64_t number, Wait& wait) {
-    (void)control(EPOLL_CTL_DEL, wait.copy < 0 ? wait.fd : wait.copy, nullptr);
-    if (wait.copy >= 0) ::close(wait.copy);
+    // One that was closed too early may be somebody else's by now.
+    if (const auto found = numbers_.find(wait.fd); found != numbers_.end() && found->second == number) {
+      (void)control(EPOLL_CTL_DEL, wait.fd, nullptr);
+      numbers_.erase(found);
+    }
     // A loop without waits ends.
     if (waits_.erase(number) != 0 && waits_.empty()) set_.cancel();
   }
@@ -105,6 +115,7 @@ class Readable final : public asio::execution_context::service {
   bool watching_ = false;
   std::uint64_t serial_ = 0;
   std::map<std::uint64_t, Wait*> waits_;
+  std::map<int, std::uint64_t> numbers_;  // the last wait for each descriptor
 };
 
 }  // namespace
@@ -119,8 +130,7 @@ Task<Result<>> wait_readable(int fd) {
     ~Added() {
       if (number != 0) readable.remove(number, wait);
     }
-  } added{readable, Wait(context)};
-  added.wait.fd = fd;
+  } added{readable, Wait(context, fd)};
   ACLOUD_CO_TRY(added.number, readable.add(added.wait));
   if (added.number == 0) co_return Result<>();
   const auto woken =

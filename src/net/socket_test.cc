@@ -202,6 +202,34 @@ TEST(Socket, WaitsForManyDescriptorsWithOne) {
   }
 }
 
+// Whose descriptor was closed under him can't take the next one's with that number away.
+Task<> close_too_early() {
+  async::TaskScope early, late;
+  std::array<int, 2> first{}, second{};
+  EXPECT_EQ(::pipe(first.data()), 0);
+  std::optional<Result<>> of_first, of_second;
+  early.spawn(wait_for(first[0], of_first));
+  (void)co_await async::sleep_for(1ms);
+  ::close(first[0]);
+  EXPECT_EQ(::pipe(second.data()), 0);
+  EXPECT_EQ(second[0], first[0]);
+  late.spawn(wait_for(second[0], of_second));
+  (void)co_await async::sleep_for(1ms);
+  early.cancel();
+  co_await early.join();
+  EXPECT_EQ(::write(second[1], "x", 1), 1);
+  for (int ms = 0; ms < 10'000 && !of_second; ++ms) (void)co_await async::sleep_for(1ms);
+  late.cancel();
+  co_await late.join();
+  EXPECT_TRUE(of_second && *of_second) << "nobody told of the second";
+  for (const int fd : {first[1], second[0], second[1]}) ::close(fd);
+}
+
+TEST(Socket, WaitsForANumberThatIsUsedAgain) {
+  async::EventLoop loop;
+  loop.run_until_done(close_too_early());
+}
+
 Task<Result<std::string>> read_fd(int fd) {
   const auto stream = adopt(fd);
   co_return co_await read_all(*stream);

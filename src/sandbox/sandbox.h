@@ -120,7 +120,7 @@ class Sandbox {
   Result<> check_there() const;
   Result<> note_paused(bool paused, Kept kept = Kept::memory);
   Result<> note_egress(const Egress& egress);
-  Task<Result<>> freeze(Kept keep, async::Deadline by);  // these two: REQUIRE the lock
+  Task<Result<>> freeze(Kept keep, async::Deadline by);  // these three: REQUIRE the lock
   Task<Result<>> freeze_and_rest(Kept keep, async::Deadline by);
   Task<Result<>> thaw(async::Deadline by);
   void add(std::shared_ptr<Program> program);

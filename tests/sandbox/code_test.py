@@ -6,7 +6,7 @@ import shutil
 import time
 import unittest
 
-from sandbox.sandbox_test import Case
+from sandbox.case import Case
 
 
 class Code(Case):

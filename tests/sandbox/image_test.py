@@ -12,7 +12,7 @@ import sys
 import tarfile
 import tempfile
 
-from sandbox.sandbox_test import Case as SandboxCase
+from sandbox.case import Case as SandboxCase
 from support.server import Server
 
 

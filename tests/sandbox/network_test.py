@@ -8,7 +8,7 @@ import subprocess
 import threading
 import unittest
 
-from sandbox.sandbox_test import Case as SandboxCase
+from sandbox.case import Case as SandboxCase
 
 
 class Case(SandboxCase):

@@ -6,7 +6,7 @@ import json
 import os
 import unittest
 
-from sandbox.sandbox_test import NOBODY, Case
+from sandbox.case import NOBODY, Case
 
 
 class Events:

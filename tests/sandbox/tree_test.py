@@ -8,7 +8,7 @@ import unittest
 
 from sandbox.image_test import special, tar_of
 from sandbox.process_test import Events
-from sandbox.sandbox_test import NOBODY, Case
+from sandbox.case import NOBODY, Case
 
 
 class Trees(Case):

@@ -409,7 +409,7 @@ Result<> close_all_but(std::vector<int> kept) {
   return {};
 }
 
-Result<> say_hello(const InitParts& init, const Hello& hello) {
+Result<> say_hello(InitParts& init, const Hello& hello) {
   ACLOUD_TRY(const Fd root, open_file(AT_FDCWD, "/", O_PATH | O_DIRECTORY));
   const Fd self(open_pidfd(::getpid()));
   if (!self) return fail_errno(errno, "cannot open init");
@@ -417,6 +417,7 @@ Result<> say_hello(const InitParts& init, const Hello& hello) {
   if (::dup3(root.get(), kRootFolder, O_CLOEXEC) < 0 ||
       ::dup3(init.written.get(), kUpperFolder, O_CLOEXEC) < 0)
     return fail_errno(errno, "cannot keep the jail's folders");
+  init.written = Fd(kUpperFolder);
   const std::array fds{kRootFolder, self.get(), kUpperFolder};
   return send(init.control.get(), encode(hello), fds);
 }

@@ -43,8 +43,8 @@ struct InitParts {
 
 // Closes every descriptor but these, and lets go of the streams.
 Result<> close_all_but(std::vector<int> kept);
-// Tells the server that the jail is there.
-Result<> say_hello(const InitParts& parts, const Hello& hello);
+// Gives the folders their numbers, then tells the server that the jail is there.
+Result<> say_hello(InitParts& parts, const Hello& hello);
 // Serves until the end of the jail.
 [[noreturn]] void run_init(InitParts parts);
 

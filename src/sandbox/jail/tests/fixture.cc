@@ -156,4 +156,19 @@ std::string read_all(int fd, const std::string& until) {
   return text;
 }
 
+void OnEachKind::SetUp() {
+  if (const std::string lacks = why_not(GetParam(), nullptr); !lacks.empty()) GTEST_SKIP() << lacks;
+  jails_ = std::make_unique<Jails>(folder_.path(), GetParam());
+  const std::string lacks = why_not(GetParam(), jails_.get());
+  // There it works, or the test says so.
+  if (GetParam() == Kind::oci) ASSERT_EQ(lacks, "");
+  if (!lacks.empty()) GTEST_SKIP() << lacks;
+}
+
+std::unique_ptr<Jail> OnEachKind::limited(Limits limits) {
+  Spec spec;
+  spec.limits = limits;
+  return jails_->create(spec);
+}
+
 }  // namespace acloud::sandbox::jail

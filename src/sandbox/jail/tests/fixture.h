@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "async/event_loop.h"
@@ -71,5 +72,20 @@ std::string read_all(int fd, const std::string& until = {});
 bool is_root();
 // Why jails of this kind can't be had here; empty where they can.
 std::string why_not(Kind kind, const Jails* jails);
+
+// A test of jails of one kind; skipped where there are none.
+class OnEachKind : public testing::TestWithParam<Kind> {
+ protected:
+  void SetUp() override;
+  Jails& jails() { return *jails_; }
+  bool enforced(const char* feature) { return jails_->host().report().enforces(feature); }
+  std::unique_ptr<Jail> limited(Limits limits);
+
+  TemporaryFolder folder_;
+  std::unique_ptr<Jails> jails_;
+};
+#define INSTANTIATE_ON_EACH_KIND(suite)                                                     \
+  INSTANTIATE_TEST_SUITE_P(Jail, suite, testing::Values(Kind::root, Kind::user, Kind::oci), \
+                           [](const auto& param) { return name_of(param.param); })
 
 }  // namespace acloud::sandbox::jail

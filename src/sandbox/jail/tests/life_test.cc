@@ -16,27 +16,14 @@ namespace acloud::sandbox::jail {
 namespace {
 
 // Both ways of making jails, where the machine has both.
-class Life : public testing::TestWithParam<Kind> {
+class Life : public OnEachKind {
  protected:
-  void SetUp() override {
-    if (const std::string lacks = why_not(GetParam(), nullptr); !lacks.empty()) GTEST_SKIP() << lacks;
-    jails_ = std::make_unique<Jails>(folder_.path(), GetParam());
-    const std::string lacks = why_not(GetParam(), jails_.get());
-    // There it works, or the test says so.
-    if (GetParam() == Kind::oci) ASSERT_EQ(lacks, "");
-    if (!lacks.empty()) GTEST_SKIP() << lacks;
-  }
-  Jails& jails() { return *jails_; }
   void restart_server() {
     jails_->abandon();
     jails_ = std::make_unique<Jails>(folder_.path(), GetParam());
   }
-
-  TemporaryFolder folder_;
-  std::unique_ptr<Jails> jails_;
 };
-INSTANTIATE_TEST_SUITE_P(Jail, Life, testing::Values(Kind::root, Kind::user, Kind::oci),
-                         [](const auto& param) { return name_of(param.param); });
+INSTANTIATE_ON_EACH_KIND(Life);
 
 TEST_P(Life, RunsAProgramAndSaysHowItEnded) {
   const auto jail = jails().create();

@@ -13,29 +13,8 @@ namespace {
 
 constexpr std::uint64_t kMiB = 1 << 20;
 
-class Walls : public testing::TestWithParam<Kind> {
- protected:
-  void SetUp() override {
-    if (const std::string lacks = why_not(GetParam(), nullptr); !lacks.empty()) GTEST_SKIP() << lacks;
-    jails_ = std::make_unique<Jails>(folder_.path(), GetParam());
-    const std::string lacks = why_not(GetParam(), jails_.get());
-    // There it works, or the test says so.
-    if (GetParam() == Kind::oci) ASSERT_EQ(lacks, "");
-    if (!lacks.empty()) GTEST_SKIP() << lacks;
-  }
-  Jails& jails() { return *jails_; }
-  bool enforced(const char* feature) { return jails_->host().report().enforces(feature); }
-  std::unique_ptr<Jail> limited(Limits limits) {
-    Spec spec;
-    spec.limits = limits;
-    return jails_->create(spec);
-  }
-
-  TemporaryFolder folder_;
-  std::unique_ptr<Jails> jails_;
-};
-INSTANTIATE_TEST_SUITE_P(Jail, Walls, testing::Values(Kind::root, Kind::user, Kind::oci),
-                         [](const auto& param) { return name_of(param.param); });
+class Walls : public OnEachKind {};
+INSTANTIATE_ON_EACH_KIND(Walls);
 
 TEST_P(Walls, ForkBomb) {
   const auto jail = limited({.processes = 40});
@@ -78,31 +57,6 @@ TEST_P(Walls, DiskAndInodeFiller) {
   EXPECT_LE(std::stoull(inodes.out), 1000u);
   const Outcome shm = jails().shell(*jail, "head -c 200000000 /dev/zero > /dev/shm/big");
   EXPECT_NE(shm.err.find("No space left"), std::string::npos) << shm.err;
-}
-
-TEST_P(Walls, ProcessorHog) {
-  if (!enforced("cpu") || !enforced("kill_tree")) GTEST_SKIP() << "no cpu controller, or nothing that counts";
-  const auto hog = limited({});
-  const auto neighbour = limited({});
-  const auto capped = limited({.cpus = 0.1});
-  const std::string spin = "while :; do :; done";
-  auto hogs = jails().start(*hog, bash("for i in 1 2 3 4 5 6 7; do (" + spin + ")& done; " + spin));
-  auto two = jails().start(*neighbour, bash("(" + spin + ")& " + spin));
-  auto slow = jails().start(*capped, bash(spin));
-  ASSERT_TRUE(hogs && two && slow);
-  // From a moment at which all of them run: the hog began before the others were started.
-  const auto start = std::chrono::steady_clock::now();
-  const auto hog_had = hog->stats()->cpu_time, neighbour_had = neighbour->stats()->cpu_time,
-             capped_had = capped->stats()->cpu_time;
-  while (neighbour->stats()->cpu_time < neighbour_had + std::chrono::seconds(2) &&
-         std::chrono::steady_clock::now() < start + std::chrono::seconds(60)) {
-    jails().await(async::sleep_for(std::chrono::milliseconds(10)));
-  }
-  const auto passed = std::chrono::steady_clock::now() - start;
-  // Eight beside two: a quarter of the hog's time, if jails did not count as one each.
-  EXPECT_GT((neighbour->stats()->cpu_time - neighbour_had) * 10, (hog->stats()->cpu_time - hog_had) * 5);
-  EXPECT_LT(capped->stats()->cpu_time - capped_had, passed / 10 + std::chrono::milliseconds(150));
-  for (auto* process : {&hogs, &two, &slow}) ASSERT_TRUE((**process)->signal(SIGKILL, Scope::tree));
 }
 
 TEST_P(Walls, SystemCalls) {
