@@ -12,8 +12,9 @@
 namespace acloud::inference {
 namespace {
 
-constexpr int kPrompts = 100;
+constexpr std::size_t kPrompts = 100;
 constexpr int kTokens = 16;
+constexpr float kWavers = 1e-3f;
 
 using Texts = std::vector<std::string>;
 
@@ -31,7 +32,7 @@ std::vector<std::string> make_prompts() {
   };
   const std::string common = "<|im_start|>system\n" + sentence(40) + "<|im_end|>";
   std::vector<std::string> prompts;
-  for (int i = 0; i < kPrompts; ++i) {
+  for (std::size_t i = 0; i < kPrompts + kPrompts / 5; ++i) {
     prompts.push_back((i % 2 == 0 ? common : "") + "<|im_start|>user\n" + sentence(3 + random() % 25) +
                       "<|im_end|><|im_start|>assistant\n");
   }
@@ -41,23 +42,28 @@ std::vector<std::string> make_prompts() {
 class GreedyTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    prompts_ = make_prompts();
-    expected_ = simple();
+    std::tie(prompts_, expected_) = simple(make_prompts());
+    ASSERT_GE(prompts_.size(), kPrompts);
+    prompts_.resize(kPrompts);
+    expected_.resize(kPrompts);
   }
 
-  // What llama.cpp's own loop says to the prompts.
-  static std::vector<Texts> simple() {
+  // What llama.cpp's own loop says to the prompts, without those at which it wavers: sums of 16-bit products
+  // in another order differ by less than kWavers of a logit, and both tokens would be right.
+  static std::pair<std::vector<std::string>, std::vector<Texts>> simple(
+      const std::vector<std::string>& prompts) {
     const auto engine = open_llama({.file = testing::random_model()});
     std::vector<std::vector<Token>> tokens;
-    for (const std::string& prompt : prompts_)
-      tokens.push_back(*(*engine)->tokenize(prompt, Reading::prompt));
-    std::vector<Texts> all;
-    for (const auto& said : testing::simple_loop(testing::random_model(), tokens, kTokens, true)) {
-      Texts texts;
-      for (const Token token : said) texts.push_back((*engine)->text_of(token, false));
-      all.push_back(std::move(texts));
+    for (const std::string& prompt : prompts) tokens.push_back(*(*engine)->tokenize(prompt, Reading::prompt));
+    const auto all = testing::simple_loop(testing::random_model(), tokens, kTokens, true);
+    std::pair<std::vector<std::string>, std::vector<Texts>> sure;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (all[i].least_lead < kWavers) continue;
+      sure.first.push_back(prompts[i]);
+      Texts& texts = sure.second.emplace_back();
+      for (const Token token : all[i].tokens) texts.push_back((*engine)->text_of(token, false));
     }
-    return all;
+    return sure;
   }
 
   void open(bool reuse, ByteCount aside = {}) {
@@ -134,7 +140,7 @@ class GreedyTest : public ::testing::Test {
 
 TEST_F(GreedyTest, TheLoopSaysSomethingToCompare) {
   std::set<Texts> distinct(expected_.begin(), expected_.end());
-  EXPECT_GT(distinct.size(), 50U);
+  EXPECT_GT(distinct.size(), kPrompts / 3);  // how many depends on the processor
 }
 
 TEST_F(GreedyTest, AloneWithoutReuse) {
@@ -171,13 +177,14 @@ TEST_F(GreedyTest, ConversationsThatWerePutAside) {
       turns.push_back(conversations[i]);
     }
   }
-  prompts_.swap(turns);
-  std::vector<Texts> expected = simple();
+  auto [said_to, expected] = simple(turns);
+  ASSERT_GE(said_to.size(), turns.size() - 2);
+  prompts_.swap(said_to);
   expected_.swap(expected);
   open(true, mebibytes(64));
   compare_alone();
   EXPECT_GT(model_->stats().recalled_tokens, model_->stats().prompt_tokens / 3);
-  prompts_.swap(turns);
+  prompts_.swap(said_to);
   expected_.swap(expected);
 }
 
