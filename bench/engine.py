@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Models in process beside llama.cpp's own server, which scripts/llama-server builds from the sources of the same
 libraries: the same model file, threads, places, context and number format of the state (16 bits). Both are asked
-over OpenAI's dialect by the same client. acloud's side does more: it checks the key, routes, meters and records.
+over OpenAI's dialect by the same client, in turns, each first in every other round. acloud's side does more: it checks the key, routes, meters and records.
 
 Tokens a second are those of whole replies of TOKENS tokens, by the clock of the client, for one stream and for
 eight at a time; the first token's time is that of a streamed reply; shared: eight replies at a time to prompts
@@ -31,6 +31,7 @@ from tiny.chat import SPECIAL  # noqa: E402
 ROUNDS = int(os.environ.get("ROUNDS", 5))
 TOKENS = {model: int(os.environ.get("TOKENS", tokens)) for model, tokens in (("tiny", 256), ("100m", 48))}
 SHARED = 1900
+ASKED = 3
 THREADS = 1
 # No reply ends before its time.
 ENDS = {256 + 759 + SPECIAL.index(name): -100 for name in ("<|endoftext|>", "<|im_end|>")}
@@ -114,13 +115,18 @@ def digits(count):
     return "".join(random.choices("0123456789", k=count))
 
 
+def first_token(side, length):
+    """In ms, the median of ASKED prompts."""
+    return statistics.median(ask(side, digits(length), 8, stream=True)[0] for _ in range(ASKED)) * 1e3
+
+
 def measure(side, tokens):
     shared = digits(SHARED)
     return {
         "1 stream, tokens/s": together(side, [digits(60)], tokens),
         "8 streams, tokens/s": together(side, [digits(60) for _ in range(8)], tokens),
-        "first token, 60-token prompt, ms": ask(side, digits(60), 8, stream=True)[0] * 1e3,
-        "first token, 1,900-token prompt, ms": ask(side, digits(SHARED), 8, stream=True)[0] * 1e3,
+        "first token, 60-token prompt, ms": first_token(side, 60),
+        "first token, 1,900-token prompt, ms": first_token(side, SHARED),
         "8 streams with 1,900 tokens shared, tokens/s": together(side, [shared + digits(8) for _ in range(8)], min(tokens, 32)),
     }
 
@@ -137,7 +143,8 @@ def figures(name, model):
             rounds = []
             for number in range(ROUNDS):
                 print(f"{name}: round {number + 1} of {ROUNDS}", file=sys.stderr, flush=True)
-                rounds.append([measure(side, TOKENS[name]) for side in sides])
+                measured = {side: measure(side, TOKENS[name]) for side in (sides if number % 2 == 0 else reversed(sides))}
+                rounds.append([measured[side] for side in sides])
             for what in rounds[0][0]:
                 values = [statistics.median(each[side][what] for each in rounds) for side in (0, 1)]
                 show(name, what, *values, "ratio <= 1" if what.endswith("ms") else "ratio >= 1")
