@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Models in process beside llama.cpp's own server, which scripts/llama-server builds from the sources of the same
 libraries: the same model file, threads, places, context and number format of the state (16 bits). Both are asked
-over OpenAI's dialect by the same client, in turns, each first in every other round. acloud's side does more: it checks the key, routes, meters and records.
+over OpenAI's dialect by the same client, in turns, either first in every other round. acloud's side does more: it
+checks the key, routes, meters and records.
 
 Tokens a second are those of whole replies of TOKENS tokens, by the clock of the client, for one stream and for
 eight at a time; the first token's time is that of a streamed reply; shared: eight replies at a time to prompts
 that have their first 1,900 tokens in common, which nobody has seen before. Memory is the most that was resident.
 
 bench/engine.py [MODEL...] measures these models alone, tiny or 100m. ROUNDS and TOKENS of the environment make it
-shorter; with ROUNDS=1 it shows that it runs, and no more."""
+shorter; with ROUNDS=1 it shows that it runs, and no more. ONLY takes the figures alone whose names have that text."""
 import http.client
 import json
 import os
@@ -31,7 +32,8 @@ from tiny.chat import SPECIAL  # noqa: E402
 ROUNDS = int(os.environ.get("ROUNDS", 5))
 TOKENS = {model: int(os.environ.get("TOKENS", tokens)) for model, tokens in (("tiny", 256), ("100m", 48))}
 SHARED = 1900
-ASKED = 3
+ASKED = 3  # prompts for each first token
+ONLY = os.environ.get("ONLY", "")
 THREADS = 1
 # No reply ends before its time.
 ENDS = {256 + 759 + SPECIAL.index(name): -100 for name in ("<|endoftext|>", "<|im_end|>")}
@@ -122,13 +124,14 @@ def first_token(side, length):
 
 def measure(side, tokens):
     shared = digits(SHARED)
-    return {
-        "1 stream, tokens/s": together(side, [digits(60)], tokens),
-        "8 streams, tokens/s": together(side, [digits(60) for _ in range(8)], tokens),
-        "first token, 60-token prompt, ms": first_token(side, 60),
-        "first token, 1,900-token prompt, ms": first_token(side, SHARED),
-        "8 streams with 1,900 tokens shared, tokens/s": together(side, [shared + digits(8) for _ in range(8)], min(tokens, 32)),
+    figures = {
+        "1 stream, tokens/s": lambda: together(side, [digits(60)], tokens),
+        "8 streams, tokens/s": lambda: together(side, [digits(60) for _ in range(8)], tokens),
+        "first token, 60-token prompt, ms": lambda: first_token(side, 60),
+        "first token, 1,900-token prompt, ms": lambda: first_token(side, SHARED),
+        "8 streams with 1,900 tokens shared, tokens/s": lambda: together(side, [shared + digits(8) for _ in range(8)], min(tokens, 32)),
     }
+    return {what: measured() for what, measured in figures.items() if ONLY in what}
 
 
 def figures(name, model):

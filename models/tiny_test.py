@@ -127,6 +127,24 @@ class SplitTest(unittest.TestCase):
             generator.episode()
         self.assertGreater(len(Watched.drawn), 110)
 
+    def test_training_draws_from_every_group(self):
+        class Watched(grammar.Phrases):
+            drawn = {}
+
+            def synonym(self, name):
+                word = super().synonym(name)
+                self.drawn.setdefault(name, set()).add(word)
+                return word
+
+        generator = Generator(6)
+        generator.make.p = Watched(generator.rng, held=False)
+        for _ in range(3000):
+            generator.episode()
+        self.assertEqual(set(Watched.drawn), set(SYNONYMS))
+        for name in ("prefix", "suffix"):  # around every request: all of their words come up soon
+            trained, _ = grammar.synonyms_of(name)
+            self.assertEqual(set(trained) - Watched.drawn[name], set(), name)
+
     def test_training_draws_no_held_out_synonym(self):
         for held in (False, True):
             drawn = grammar.Phrases(random.Random(3), held, noisy=False)

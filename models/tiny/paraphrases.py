@@ -26,7 +26,6 @@ WORDS = {
     "database": ["my database", "our database", "database named", "the database named", "database called", "the database called", "my db", "sql database", "db named", "the sql database"],
     "file": ["my file", "our file", "file named", "file called", "the file called", "csv", "csv file", "my csv file", "the data file", "data file", "the spreadsheet", "this file:", "the table in", "the document"],
     "text": ["phrase", "the phrase", "sentence", "line", "value", "the value", "the string", "note", "data", "the data", "term", "the sentence", "payload", "information"],
-    "message": ["the body", "a text", "note", "a note", "the note", "payload", "the payload", "item", "an item", "data", "the string", "line", "job", "the words"],
     "result": ["what you get", "what comes out", "the number", "the figure", "the outcome of that", "what you found", "what you find", "your answer", "the finding", "the information", "the data", "this value", "this result",
                "the obtained value", "whatever you get", "the thing you found", "the returned value", "the reply"],
     "number": ["finding", "output", "amount", "data", "reply", "thing"],
@@ -182,8 +181,9 @@ VAGUE = {**dict.fromkeys(("compute", "tell", "whatis", "read", "store", "insert"
 TELLING = set("""
 add added adding all amount answer append ask average averaged averages avg average's big biggest bucket calculate cell column columns command content contents count counted counting create created cron csv database db delete deleted
 directory divided document entries entry file files find first folder forget greatest high highest how in is key keys know large largest least length line lines list listing low lowest made many max maximum mean means memory message
-messages hello hi hey greetings thanks thank thx bye goodbye farewell min minimum minus most name next not note notes number object objects of peak plus print queue records record remember remove removed result row rows run sandbox save say says schedule send size small smallest sql stored store sum
+messages min minimum minus most name next not note notes number object objects of peak plus print queue records record remember remove removed result row rows run sandbox save say says schedule send size small smallest sql stored store sum
 summed table text times to top total under value values wc what where which with write zone you your about memorize memorise recall ls acknowledge ack confirm needed longer vanish disappear gone go exist new make get set need and then up
+hello hi hey greetings thanks thank thx bye goodbye farewell
 """.split())
 
 # Never held out: another template of the same list can say the same (tiny_test.py).

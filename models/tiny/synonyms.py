@@ -25,7 +25,6 @@ SYNONYMS = {
     "database": ["database", "the database", "db", "the db", "database"],
     "file": ["file", "the file", "", "", "the file named", "the csv file"],
     "text": ["text", "content", "the text", "the content", "string", "words", "the words"],
-    "message": ["message", "the message", "a message", "text", "body", "the text"],
     "result": ["it", "the result", "that", "the value", "the answer", "it", "this", "the outcome", "the output"],
     "number": ["result", "value", "number", "figure", "answer", "outcome"],
     "in": ["in", "of", "from", "inside", "within", "in"],
