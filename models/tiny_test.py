@@ -378,6 +378,21 @@ np.savez(sys.argv[2], fast=fast, **{f"{i}{x}": y for i, (a, b, t) in enumerate(c
         self.assertEqual(model.tokenizer.tokens, TOKENIZER.tokens)
         np.testing.assert_allclose(model.network.params, network.params, rtol=1e-3, atol=1e-4)
 
+    def test_a_run_that_was_stopped_ends_as_one_that_was_not(self):
+        def train(folder, *more):
+            command = [sys.executable, HERE / "train", "--folder", folder, "--layers", "1", "--tokens", "1000", "--steps", "4", "--early", "2", *more]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            return np.load(f"{folder}/latest.npz")
+
+        with tempfile.TemporaryDirectory() as folder:
+            whole = train(f"{folder}/whole")
+            half = train(f"{folder}/parts", "--until", "2")
+            self.assertEqual(half["step"], 2)
+            parts = train(f"{folder}/parts")
+        self.assertGreater(abs(whole["params"] - half["params"]).max(), 0)
+        for name in ("params", "momentum", "second"):
+            np.testing.assert_array_equal(parts[name], whole[name], name)
+
 
 if __name__ == "__main__":
     unittest.main()

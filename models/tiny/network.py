@@ -82,10 +82,12 @@ def product(a, b, turned=False):
 
 
 class Network:
-    def __init__(self, shape=Shape(), longest=2048):
+    """`params` and `grads` are flat arrays of 32 bits, its own where none are given."""
+
+    def __init__(self, shape=Shape(), longest=2048, params=None, grads=None):
         self.shape, self.longest = shape, longest
-        self.params = np.zeros(shape.count(), np.float32)
-        self.grads = np.zeros_like(self.params)
+        self.params = np.zeros(shape.count(), np.float32) if params is None else params
+        self.grads = np.zeros_like(self.params) if grads is None else grads
         self._c = _library()
         s = shape
         self._model = ctypes.c_void_p(self._c.model_new(s.layers, s.width, s.heads, s.kv, s.head, s.ff, s.vocab, longest, ctypes.c_float(s.base),

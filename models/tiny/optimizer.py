@@ -20,17 +20,18 @@ def orthogonalize(matrix, steps=5):
 
 
 class Optimizer:
-    """Updates the tensors named in `own`. Its state is two flat arrays, `momentum` and `second`, to be checkpointed."""
+    """Updates those of the network's tensors that are named in `own`. Its state is two flat arrays, `momentum` and `second`, to be
+    checkpointed."""
 
     def __init__(self, network, own, momentum, second, matrix_rate=0.02, vector_rate=3e-3):
-        self.params, self.grads = network.views(network.params), network.views(network.grads)
+        self.params = network.views(network.params)
         self.momentum, self.second = network.views(momentum), network.views(second)
         self.own, self.matrix_rate, self.vector_rate = own, matrix_rate, vector_rate
 
-    def update(self, step, rate):
-        """Update number `step`, from 1, at `rate` times the full rates. Sets the gradients to 0."""
+    def update(self, step, rate, gradient):
+        """Update number `step`, from 1, at `rate` times the full rates. `gradient` gives that of a tensor by its name."""
         for name in self.own:
-            p, g, m, v = self.params[name], self.grads[name], self.momentum[name], self.second[name]
+            p, g, m, v = self.params[name], gradient(name), self.momentum[name], self.second[name]
             if p.ndim == 2 and name != "token_embd":
                 m[:] = 0.95 * m + g
                 p -= rate * self.matrix_rate * max(1, p.shape[0] / p.shape[1]) ** 0.5 * orthogonalize(g + 0.95 * m)
@@ -38,4 +39,3 @@ class Optimizer:
                 m[:] = 0.9 * m + 0.1 * g
                 v[:] = 0.98 * v + 0.02 * g * g
                 p -= rate * self.vector_rate * (m / (1 - 0.9 ** step)) / (np.sqrt(v / (1 - 0.98 ** step)) + 1e-10)
-            g[:] = 0
