@@ -5,10 +5,10 @@ Beside "create, run true, kill": bubblewrap with all namespaces and the host's /
 bundle, each as a process that is started and waited for; bubblewrap in turns with ours. acloud's side is three calls, each
 authenticated, metered and audited; theirs knows nothing of that. Medians of 200, of 20 for crun.
 
-The burst is 300 connections that each create a sandbox and run `true` in it; then all kill at once. Memory is what
-the machine has less of (MemAvailable) with 1,000 more idle sandboxes, over 1,000: the median of the first five
-thousands, each paused before the next. The list is of 10,000 paused ones, in pages of 1,000; SANDBOXES sets another
-number."""
+The burst is 300 connections that each create a sandbox and run `true` in it; then all kill at once. The first is of a
+server that has made one sandbox in its life, the others come seconds apart, as bursts do. Memory is what the machine has
+less of (MemAvailable) with 1,000 idle sandboxes, over 1,000; and with the last 1,000, when the others are paused. The
+list is of 10,000 paused ones, in pages of 1,000; SANDBOXES sets another number."""
 import json
 import os
 import re
@@ -30,6 +30,7 @@ CRUN_ROUNDS = 20
 BURST = 300
 IDLE = 1000
 PAUSED = 10000
+SECONDS_BETWEEN = 3  # bursts
 BUBBLEWRAP = ["bwrap", "--unshare-all", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib",
               "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "/bin/true"]
 
@@ -184,11 +185,13 @@ class Burst:
 
 def measure_burst(server):
     made, killed = [], []
-    for _ in range(5):
+    for _ in range(6):
         burst = Burst(server, BURST)
         made.append(burst.make())
         killed.append(burst.kill())
-    figure(f"sandbox: {BURST} at once, each has run true", "ms", statistics.median(made), bound="<= 1500")
+        time.sleep(SECONDS_BETWEEN)
+    figure(f"sandbox: the first {BURST} at once, each has run true", "ms", made[0], bound="<= 1500")
+    figure(f"sandbox: {BURST} at once, each has run true", "ms", statistics.median(made[1:]), bound="<= 1500")
     figure(f"sandbox: {BURST} killed at once", "ms", statistics.median(killed), bound="<= 300")
 
 
@@ -206,7 +209,9 @@ def measure_many(client):
         for sandbox in idle:
             client.call("pause", id=sandbox)
         ids += idle
-    figure(f"sandbox: memory of one of {IDLE} idle", "MiB", statistics.median(memory[:5]), bound="<= 1")
+    figure(f"sandbox: memory of one of {IDLE} idle", "MiB", memory[0], bound="<= 1")
+    if len(memory) > 1:
+        figure(f"sandbox: memory of one of {IDLE} idle beside {len(ids) - count} paused", "MiB", memory[-1])
     times = []
     for _ in range(5):
         total, cursor, seen = 0, {}, 0
@@ -229,10 +234,11 @@ def main():
         try:
             first = client.call("create")[0]["id"]  # the server has found out what there is
             client.call("kill", id=first)
+            measure_burst(server)
+            client = Client(server)  # the other connection has been idle
             measure_life(client, Path(folder))
             measure_calls(client)
-            measure_burst(server)
-            measure_many(Client(server))  # the other connection has been idle
+            measure_many(client)
         finally:  # they would live on for ten minutes without their server
             client = Client(server)
             while left := client.call("list", limit=1000)[0]["items"]:

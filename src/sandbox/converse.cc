@@ -1,5 +1,9 @@
 #include "sandbox/converse.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
 #include <csignal>
 
 #include "async/channel.h"
@@ -34,10 +38,8 @@ class Queue final : public Sink {
 
 // What the program does not read is its own affair.
 Task<> feed(jail::Process& process, std::string input) {
-  if (!input.empty()) {
-    const auto stream = net::adopt(process.input.release());
-    (void)co_await stream->write(input);
-  }
+  const auto stream = net::adopt(process.input.release());
+  (void)co_await stream->write(input);
   (void)process.close_input();
 }
 
@@ -110,6 +112,13 @@ void Output::add(std::string_view bytes, std::size_t keep) {
   text.resize(whole_utf8(std::string_view(text).substr(0, keep)));
 }
 
+Result<jail::Fd> no_input() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno(errno, "cannot make a pipe");
+  ::close(ends[1]);
+  return jail::Fd(ends[0]);
+}
+
 Task<Result<Conversation>> converse(jail::Process& process, std::string input, async::Deadline by,
                                     kernel::EventSink* events, std::size_t keep) {
   Conversation result;
@@ -119,7 +128,7 @@ Task<Result<Conversation>> converse(jail::Process& process, std::string input, a
   async::TaskScope pumps, end;
   pumps.spawn(pump(process.output.get(), Source::out, queue));
   pumps.spawn(pump(process.error.get(), Source::err, queue));
-  pumps.spawn(feed(process, std::move(input)));
+  if (!input.empty()) pumps.spawn(feed(process, std::move(input)));
   end.spawn(see_end(process, by, pumps, pieces, exit, result.timed_out));
 
   Listener listener(events, keep, result);

@@ -26,6 +26,11 @@ struct Conversation {
   Output out, err;
 };
 
+// The input of a program that is to be told nothing: at its end from the start, so that init need not be told
+// later.
+Result<jail::Fd> no_input();
+
+// REQUIRES: where `input` is empty, the program was started with no_input().
 // Events are "stdout" and "stderr", {"text": ...}. A caller that goes away, and `by`, end the program with
 // all that it started. Errors: cancelled; unavailable (the jail has gone); whatever `events` says.
 Task<Result<Conversation>> converse(jail::Process& process, std::string input, async::Deadline by,

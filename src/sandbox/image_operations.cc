@@ -300,7 +300,9 @@ Task<Result<>> SandboxService::prepare(Context& context, Sandbox& sandbox, Creat
   for (const std::string& line : request.setup) {
     ACLOUD_CO_TRY(jail::Command command,
                   co_await to_command(sandbox, {.command = line, .cwd = {}, .env = {}, .user = "root"}));
-    ACLOUD_CO_TRY(const auto process, co_await sandbox.start(std::move(command), soon(context)));
+    ACLOUD_CO_TRY(jail::Fd nothing, no_input());
+    ACLOUD_CO_TRY(const auto process,
+                  co_await sandbox.start(std::move(command), soon(context), std::move(nothing)));
     ACLOUD_CO_TRY(const Conversation talk, co_await converse(*process, "", by, nullptr, kSetupOutput));
     if (talk.timed_out)
       co_return fail(ErrorCode::deadline_exceeded, "setup: \"{}\" was not done in time", line);

@@ -35,6 +35,7 @@ Result<RecordFolder> RecordFolder::open(const std::string& folder) {
   RecordFolder opened(std::filesystem::canonical(folder, error));
   if (error) return fail_errno(error.value(), folder);
   ACLOUD_CHECK(jail::make_volatile_folder(opened.records_));
+  opened.on_tmpfs_ = jail::is_on_tmpfs(opened.records_);
   return opened;
 }
 
@@ -60,6 +61,10 @@ void RecordFolder::remove(const std::string& id) const {
   if (::unlink(path(id).c_str()) != 0 && errno != ENOENT) {
     log::warn("a sandbox's record stays", {{"id", id}, {"errno", errno}});
   }
+}
+
+bool RecordFolder::in_memory(const std::string& id) const {
+  return on_tmpfs_ && ::access(calls(id).c_str(), F_OK) != 0;
 }
 
 Result<std::map<std::string, Record>> RecordFolder::load() const {

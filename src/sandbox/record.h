@@ -56,6 +56,8 @@ class RecordFolder {
   std::string calls(const std::string& id) const { return folder_ + "/" + id + std::string(kCalls); }
   // Does nothing where there is none.
   void remove(const std::string& id) const;
+  // Whether all that is kept of a sandbox is in memory: then write() and remove() wait for no disk.
+  bool in_memory(const std::string& id) const;
   // All of them, by id. One that can't be read is removed and named in the log.
   Result<std::map<std::string, Record>> load() const;
 
@@ -65,6 +67,7 @@ class RecordFolder {
   std::string path(const std::string& id) const { return records_ + "/" + id + ".json"; }
   std::string folder_;
   std::string records_;  // jail::make_volatile_folder
+  bool on_tmpfs_ = false;
 };
 
 }  // namespace acloud::sandbox

@@ -249,7 +249,13 @@ Task<Result<Executed>> SandboxService::exec(Context& context, Execute request) {
                                                                       .user = std::move(request.user)}));
   if (!context.once().empty())
     co_return co_await exec_once(context, *sandbox, std::move(request), std::move(command));
-  ACLOUD_CO_TRY(const auto process, co_await sandbox->start(std::move(command), soon(context).earlier(by)));
+  std::string input = std::move(request.input).value_or("");
+  jail::Fd nothing;
+  if (input.empty()) {
+    ACLOUD_CO_TRY(nothing, no_input());
+  }
+  ACLOUD_CO_TRY(const auto process,
+                co_await sandbox->start(std::move(command), soon(context).earlier(by), std::move(nothing)));
   if (context.events() != nullptr) {
     auto told = co_await context.events()->emit("start", fmt::format(R"({{"pid":{}}})", process->pid()));
     if (!told) {
@@ -257,8 +263,8 @@ Task<Result<Executed>> SandboxService::exec(Context& context, Execute request) {
       co_return std::unexpected(std::move(told).error());
     }
   }
-  ACLOUD_CO_TRY(Conversation talk, co_await converse(*process, std::move(request.input).value_or(""), by,
-                                                     context.events(), kOutputKept));
+  ACLOUD_CO_TRY(Conversation talk,
+                co_await converse(*process, std::move(input), by, context.events(), kOutputKept));
   if (talk.timed_out)
     co_return std::unexpected(took_too_long(request.timeout, std::move(talk.out), std::move(talk.err)));
   Executed done{.exit_code = talk.exit.shell_code(),

@@ -175,21 +175,33 @@ Task<Result<std::shared_ptr<Sandbox>>> Sandboxes::create(Record record, images::
     ACLOUD_CO_TRY(jail, co_await make_jail(record));
   }
   zygotes_.note_sandbox();
-  // Off the loop: even what is not synced waits while the disk's journal is written.
-  const auto written = co_await async::run_blocking(blocking_, [&] { return records_.write(record); });
-  if (!written) {
+  if (const auto written = co_await write_record(record); !written) {
     (void)co_await host_->destroy(record.id, soon()).shielded();  // what stays, the next start removes
     co_return std::unexpected(written.error());
   }
   auto sandbox = std::make_shared<Sandbox>(std::move(record), std::move(jail), std::move(layers), shared());
   if (const auto opened = co_await sandbox->open_gates(soon()).shielded(); !opened) {
     (void)co_await host_->destroy(sandbox->id(), soon()).shielded();
-    co_await async::run_blocking(blocking_, [&] { records_.remove(sandbox->id()); });
+    co_await remove_record(sandbox->id());
     co_return std::unexpected(opened.error());
   }
   sandbox->contexts().give_spare(std::move(python));
   add(sandbox);
   co_return sandbox;
+}
+
+// Off the loop where it is on a disk: even what is not synced waits while the journal is written.
+Task<Result<>> Sandboxes::write_record(const Record& record) {
+  if (records_.in_memory(record.id)) co_return records_.write(record);
+  co_return co_await async::run_blocking(blocking_, [&] { return records_.write(record); });
+}
+
+Task<> Sandboxes::remove_record(const std::string& id) {
+  if (records_.in_memory(id)) {
+    records_.remove(id);
+  } else {
+    co_await async::run_blocking(blocking_, [&] { records_.remove(id); });
+  }
 }
 
 Task<Result<std::unique_ptr<jail::Jail>>> Sandboxes::make_jail(Record& record) {
@@ -262,7 +274,7 @@ Task<Result<>> Sandboxes::kill(std::shared_ptr<Sandbox> sandbox) {
     sandbox->give_back_end();
     co_return destroyed;
   }
-  co_await async::run_blocking(blocking_, [&] { records_.remove(sandbox->id()); });
+  co_await remove_record(sandbox->id());
   const std::lock_guard lock(mutex_);
   index_.erase({sandbox->workspace(), sandbox->id()});
   co_return destroyed;

@@ -100,6 +100,8 @@ class Sandboxes {
   void add(std::shared_ptr<Sandbox> sandbox);
   Task<> watch(std::shared_ptr<Sandbox> sandbox);
   Sandbox::Shared shared();
+  Task<Result<>> write_record(const Record& record);
+  Task<> remove_record(const std::string& id);
   // A jail for `record`, which gets its id.
   Task<Result<std::unique_ptr<jail::Jail>>> make_jail(Record& record);
   // Nothing where there is none, or `record` wants another kind of jail.

@@ -20,11 +20,6 @@ std::string link_at(const std::string& path) {
   return std::filesystem::read_symlink(path, error);
 }
 
-bool is_tmpfs(const char* folder) {
-  struct statfs found{};
-  return ::statfs(folder, &found) == 0 && found.f_type == TMPFS_MAGIC;
-}
-
 // /dev/shm is everybody's: what lies there under our name may be somebody else's.
 bool is_private(const std::string& folder) {
   struct stat found{};
@@ -39,7 +34,7 @@ std::optional<std::string> make_on_tmpfs(const std::string& path) {
     return std::nullopt;
   const std::string name = short_name(fmt::format("{} {} {}", path, parent.st_dev, parent.st_ino));
   for (const char* place : {"/run", "/dev/shm"}) {
-    if (!is_tmpfs(place)) continue;
+    if (!is_on_tmpfs(place)) continue;
     std::string folder = fmt::format("{}/{}", place, name);
     if (::mkdir(folder.c_str(), 0700) == 0 || (errno == EEXIST && is_private(folder))) return folder;
   }
@@ -47,6 +42,11 @@ std::optional<std::string> make_on_tmpfs(const std::string& path) {
 }
 
 }  // namespace
+
+bool is_on_tmpfs(const std::string& path) {
+  struct statfs found{};
+  return ::statfs(path.c_str(), &found) == 0 && found.f_type == TMPFS_MAGIC;
+}
 
 Result<> make_volatile_folder(const std::string& path) {
   struct stat found{};

@@ -16,6 +16,9 @@ namespace acloud::sandbox::jail {
 // Makes it, where it is not there. `path` is absolute, its parent is there and the caller's own.
 Result<> make_volatile_folder(const std::string& path);
 
+// Whether it lies in memory: what is written there waits for no disk.
+bool is_on_tmpfs(const std::string& path);
+
 // Removes one on a tmpfs that is empty, so that nothing is left outside of the data folder.
 // REQUIRES: nobody makes it meanwhile.
 void remove_volatile_folder(const std::string& path);

@@ -9,6 +9,8 @@
 // the jail's memory then.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -27,6 +29,9 @@ class Disks {
   Disks(std::string folder, Kind kind) : folder_(std::move(folder)), kind_(kind) {}
   Kind kind() const { return kind_; }
 
+  // Of what was made in `folder`, all that has a name. REQUIRES: nobody makes any.
+  static void clear(const std::string& folder);
+
   // A mount that is attached nowhere, with the empty folders `upper` and `work`.
   // Errors: unavailable (no space, no loop device); internal.
   Result<Fd> make(std::uint64_t bytes, std::uint64_t inodes);
@@ -37,9 +42,14 @@ class Disks {
     std::vector<std::pair<std::uint64_t, std::string>> extents;  // offset and content
   };
   Result<const Template*> find_template(std::uint64_t bytes, std::uint64_t inodes);
+  Result<> find_place();
 
   std::string folder_;
   Kind kind_;
+  std::string place_;       // where images are made
+  pid_t placed_by_ = -1;    // a fork needs its own
+  std::size_t placed_ = 0;  // images in it
+  std::size_t places_ = 0;  // that there have been
   std::map<std::pair<std::uint64_t, std::uint64_t>, Template> templates_;
 };
 

@@ -72,6 +72,7 @@ void Spawner::run() {
   for (const Helper& helper : helpers_) ::waitpid(helper.pid, nullptr, 0);
   // Still under the folder's lock: the next spawner's groups are not taken away.
   common_.cgroups.remove_parents();
+  Disks::clear(folder_);
   remove_volatile_folder(folder_ + "/jails");
 }
 

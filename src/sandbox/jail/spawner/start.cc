@@ -177,6 +177,7 @@ Result<Spawner> Spawner::start(const Start& start, Fd server) {
   if (!privileged && ::geteuid() == 0) ACLOUD_CHECK(become_nobody(folder));
   ACLOUD_TRY(Fd lock, lock_folder(folder));
   ACLOUD_CHECK(make_volatile_folder(folder + "/jails"));
+  Disks::clear(folder);
 
   Report report;
   report.privileged = privileged;

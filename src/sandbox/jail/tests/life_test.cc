@@ -222,6 +222,30 @@ TEST_P(Life, WhatWasMadeAheadEndsWithTheSpawner) {
   EXPECT_TRUE(left.empty());
 }
 
+TEST_P(Life, ImagesOfDisksMoveOnAndLeaveNothing) {
+  if (GetParam() != Kind::root)
+    GTEST_SKIP() << "disks are images where one is root, and made ahead for jails";
+  const std::filesystem::path images = folder_.path() + "/images";
+  const auto places = [&] {
+    std::set<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(images)) found.insert(entry.path());
+    return found;
+  };
+  jails().create();
+  const auto before = places();
+  ASSERT_FALSE(before.empty());
+  for (int i = 0; i < 320; ++i) {  // more than 64 of each maker
+    const std::string id = fmt::format("passing{}", i);
+    jails().create({.id = id, .image = {}, .limits = {}, .binds = {}});
+    ASSERT_TRUE(jails().destroy(id));
+  }
+  const auto after = places();
+  EXPECT_LE(after.size(), 5u) << "one of each maker, and the spawner's own";
+  EXPECT_NE(after, before);
+  jails_.reset();
+  EXPECT_FALSE(std::filesystem::exists(images));
+}
+
 TEST_P(Life, WhatWasMadeAheadIsAsIfMadeAnew) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   if (GetParam() == Kind::oci) GTEST_SKIP() << "containers are not made ahead";

@@ -133,6 +133,13 @@ TEST_P(Walls, ProcAndSys) {
   if (enforced("time")) EXPECT_EQ(jails().output(*jail, "awk '{print ($1 < 3600)}' /proc/uptime"), "1\n");
 }
 
+// Behind the filter, which forbids the calls.
+TEST_P(Walls, NoUserNamespaceIsAllowedInside) {
+  if (GetParam() == Kind::oci) GTEST_SKIP() << "a container's user namespace is the runtime's";
+  const auto jail = jails().create();
+  EXPECT_EQ(jails().output(*jail, "cat /proc/sys/user/max_user_namespaces"), "0\n");
+}
+
 TEST_P(Walls, InitCannotBeReached) {
   const auto jail = jails().create();
   jails().shell(*jail, "for s in $(seq 64); do kill -$s 1; done 2>/dev/null; kill -9 -1");
