@@ -89,6 +89,16 @@ Result<> prepare_folders(int root) {
   return {};
 }
 
+// ext4 puts folders below one that is marked so into different parts of the disk. To others the mark means
+// nothing.
+void scatter_folders_of(const std::string& folder) {
+  int flags = 0;
+  const Fd opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened || ::ioctl(opened.get(), FS_IOC_GETFLAGS, &flags) != 0) return;
+  flags |= FS_TOPDIR_FL;
+  (void)::ioctl(opened.get(), FS_IOC_SETFLAGS, &flags);
+}
+
 // A loop device on `image` that goes with its last user.
 Result<Fd> attach_loop(int image, std::string& path) {
   ACLOUD_TRY(const Fd control, open_file(AT_FDCWD, "/dev/loop-control", O_RDWR));
@@ -144,20 +154,12 @@ void Disks::clear(const std::string& folder) {
 
 // Without a journal ext4 gives the number of a file that was removed to nobody for a minute, and who makes
 // one looks at all of those first that his folder's part of the disk has: a millisecond where sandboxes come
-// and go. So images move on, to a folder that ext4 puts into another part, as it does with those of a folder
-// marked so.
+// and go. So images move on to another part.
 Result<> Disks::find_place() {
   const bool ours = placed_by_ == ::getpid();
   if (ours && placed_++ < kImagesEach) return {};
   const std::string above = folder_ + kImages;
-  if (::mkdir(above.c_str(), 0700) == 0) {
-    int flags = 0;
-    const Fd opened(::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (opened && ::ioctl(opened.get(), FS_IOC_GETFLAGS, &flags) == 0) {
-      flags |= FS_TOPDIR_FL;  // for other file systems it means nothing
-      (void)::ioctl(opened.get(), FS_IOC_SETFLAGS, &flags);
-    }
-  }
+  if (::mkdir(above.c_str(), 0700) == 0) scatter_folders_of(above);
   const std::string next = fmt::format("{}/{}-{}", above, ::getpid(), ++places_);
   if (::mkdir(next.c_str(), 0700) != 0 && errno != EEXIST)
     return fail_errno(errno, "cannot make disk images");
