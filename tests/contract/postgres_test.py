@@ -17,27 +17,16 @@ def on(url):
 class ProductsOnPostgres(products_test.Products):
     @classmethod
     def setUpClass(cls):
-        cls.postgres = Postgres().__enter__()
+        cls.postgres = cls.enterClassContext(Postgres())
         cls.server = Server(config=on(cls.postgres.new_database("one"))).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.postgres.__exit__()
 
 
 class TwoServers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.postgres = Postgres().__enter__()
+        cls.postgres = cls.enterClassContext(Postgres())
         url = cls.postgres.new_database("shared")
-        cls.servers = [Server(config=on(url)).start() for _ in range(2)]
-
-    @classmethod
-    def tearDownClass(cls):
-        for server in cls.servers:
-            server.__exit__()
-        cls.postgres.__exit__()
+        cls.servers = [cls.enterClassContext(Server(config=on(url))) for _ in range(2)]
 
     def test_what_one_stores_the_other_gives(self):
         first, second = self.servers

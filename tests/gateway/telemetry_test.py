@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import time
@@ -11,6 +10,7 @@ import unittest
 
 from gateway.basic_test import MESSAGES
 from support.collector import Collector
+from support.ports import refusing_port
 from support.scripted import Scripted
 from support.server import Server
 from support.tasks import end_of
@@ -348,10 +348,7 @@ class Faults(Case):
             time.sleep(0.02)
 
     def test_a_collector_that_is_not_there_costs_nothing_but_spans(self):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.serve(endpoint=f"http://127.0.0.1:{port}")
+        self.serve(endpoint=f"http://127.0.0.1:{self.enterContext(refusing_port())}")
         for _ in range(20):
             self.assertEqual(self.chat().status, 200)
         self.wait_metric("acloud_telemetry_failures_total", 5)  # of both kinds by then

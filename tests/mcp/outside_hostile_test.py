@@ -8,7 +8,8 @@ import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from support.mcp import Mcp
-from support.outside import HOSTILE, PATIENCE, Outside, alive, entry, free_port, until
+from support.outside import HOSTILE, PATIENCE, Outside, alive, entry, until
+from support.ports import refusing_port
 from support.server import Server
 
 
@@ -134,9 +135,10 @@ class Hostile(Outside):
                     server.start()
 
     def test_programs_that_are_not_there(self):
+        nobody = self.enterContext(refusing_port())
         config = (entry("absent", "no-such-program") + entry("folder", "/") + entry("elsewhere", "true", cwd="/nowhere")
                   + entry("secretless", "true", env={"A": "env:NO_SUCH_VARIABLE"})
-                  + entry("refusing", url=f"http://127.0.0.1:{free_port()}/mcp"))
+                  + entry("refusing", url=f"http://127.0.0.1:{nobody}/mcp"))
         self.server = Server(config=config, flags=["--log", "error"]).start()
         self.addCleanup(self.server.__exit__)
         for name, reason in (("absent", "no such program in PATH"), ("folder", "/: Permission denied"),

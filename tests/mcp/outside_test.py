@@ -8,7 +8,8 @@ import tempfile
 import unittest
 
 from support.mcp import VERSION, Mcp
-from support.outside import EVERYTHING, FILESYSTEM, NODE, Outside, entry, free_port, toml, until
+from support.outside import EVERYTHING, FILESYSTEM, NODE, Outside, entry, toml, until
+from support.ports import free_port
 from support.scripted import Scripted
 from support.server import BINARY, Server
 

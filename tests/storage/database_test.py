@@ -1,6 +1,7 @@
 """Product database: what it does, and the walls around SQL from strangers."""
 
 import base64
+import json
 import os
 import signal
 import sqlite3
@@ -190,6 +191,31 @@ class Databases(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 15)
         self.assertEqual(self.rows(name, "SELECT COUNT(*) FROM t"), [[0]])
 
+    def test_a_query_ends_with_its_client_and_with_its_server(self):
+        name = self.make("left")
+        self.query(name, "CREATE TABLE t (n INTEGER)")
+        body = json.dumps({"name": name, "sql": self.endless(), "timeout_s": 300}).encode()
+        active = lambda: self.server.gauge("acloud_http_requests_active")
+        before = active()
+
+        def ask():
+            client = self.server.connect()
+            client.request("POST", "/api/database/query", body,
+                           {"Content-Type": "application/json", "Authorization": f"Bearer {self.server.key}"})
+            self.wait_until(lambda: active() > before)
+            return client
+
+        for _ in range(5):  # more than may run at once: they wait for nobody who has left
+            ask().close()
+            self.wait_until(lambda: active() == before)
+        self.assertEqual(self.rows(name, "SELECT COUNT(*) FROM t", timeout_s=20), [[0]])
+        waiting = ask()
+        self.server.flags += ["--drain", "0s"]
+        self.assertEqual(self.server.stop(), 0)  # within 30 s
+        waiting.close()
+        del self.server.flags[-2:]
+        self.server.start()
+
     def endless(self):
         return ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
                 "INSERT INTO t SELECT i FROM n WHERE i < 0")
@@ -227,16 +253,10 @@ class DatabasesOnPostgres(Databases):
 
     @classmethod
     def setUpClass(cls):
-        cls.postgres = Postgres().__enter__()
+        cls.postgres = cls.enterClassContext(Postgres())
         config = f'[store]\nurl = "{cls.postgres.new_database("databases")}"\n'
         cls.server = Server(config=config).start()
-        cls.second = Server(config=config).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.second.__exit__()
-        super().tearDownClass()
-        cls.postgres.__exit__()
+        cls.second = cls.enterClassContext(Server(config=config))
 
     def stored(self):
         return set(self.postgres.ask("postgres", "SELECT datname FROM pg_database WHERE datname LIKE 'acloud%'"))

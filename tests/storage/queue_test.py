@@ -296,16 +296,10 @@ class Queues(unittest.TestCase):
 class QueuesOnPostgres(Queues):
     @classmethod
     def setUpClass(cls):
-        cls.postgres = Postgres().__enter__()
+        cls.postgres = cls.enterClassContext(Postgres())
         cls.url = cls.postgres.new_database("queues")
         cls.server = Server(config=on(cls.url)).start()
-        cls.second = Server(config=on(cls.url)).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.second.__exit__()
-        super().tearDownClass()
-        cls.postgres.__exit__()
+        cls.second = cls.enterClassContext(Server(config=on(cls.url)))
 
     def test_two_servers_share_a_queue(self):
         name = self.make("shared")

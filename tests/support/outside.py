@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import time
 import unittest
 
@@ -27,12 +26,6 @@ def toml(value):
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{json.dumps(key)} = {toml(each)}" for key, each in value.items()) + " }"
     return json.dumps(value)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def until(check, what):

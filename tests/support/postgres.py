@@ -1,5 +1,6 @@
 """A PostgreSQL server for a test: made with initdb in a temporary folder, reached over a Unix socket alone."""
 
+import atexit
 import os
 import pwd
 import shutil
@@ -24,7 +25,9 @@ class Postgres:
         subprocess.run([f"{BINARIES}/initdb", "-D", data, "-U", "acloud", "-A", "trust", "-E", "UTF8", "--no-locale",
                         "--no-sync"], user=self.user, cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
         self.process = subprocess.Popen([f"{BINARIES}/postgres", "-D", data, "-k", self.folder, "-h", ""],
-                                        user=self.user, cwd=self.folder, stderr=subprocess.PIPE, text=True)
+                                        user=self.user, cwd=self.folder, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, text=True)
+        atexit.register(self.process.kill)
         for line in self.process.stderr:
             if "ready to accept connections" in line:
                 break
@@ -42,6 +45,7 @@ class Postgres:
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGINT)
         self.process.wait(timeout=30)
+        atexit.unregister(self.process.kill)
         self.reader.join(timeout=30)
         self.process.stderr.close()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -108,7 +108,12 @@ class Server:
             return None
         process, self.process = self.process, None
         process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-        code = process.wait(timeout)
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:  # which fails the test, and must not leave it behind
+            process.kill()
+            process.wait()
+            raise
         self.reader.join(timeout)
         process.stderr.close()
         return code

@@ -231,18 +231,12 @@ class InSandboxes(unittest.TestCase):
 class OnPostgres(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.postgres = Postgres().__enter__()
+        cls.postgres = cls.enterClassContext(Postgres())
         cls.url = cls.postgres.new_database("store")
-        cls.servers = [Server(config=f'[store]\nurl = "{cls.url}"\n').start() for _ in range(2)]
+        cls.servers = [cls.enterClassContext(Server(config=f'[store]\nurl = "{cls.url}"\n')) for _ in range(2)]
         cls.servers[1].key = cls.servers[0].key
         cls.servers[0].call("database.create", {"name": "d"})
         cls.servers[0].call("database.query", {"name": "d", "sql": "CREATE TABLE t (x int)"})
-
-    @classmethod
-    def tearDownClass(cls):
-        for server in cls.servers:
-            server.__exit__()
-        cls.postgres.__exit__()
 
     def setUp(self):
         self.query("DELETE FROM t")

@@ -39,7 +39,8 @@ class SqlEngine {
   // Makes an empty database. Errors: unavailable, internal.
   virtual Task<Result<>> make(DatabaseKey database) = 0;
   // What was acknowledged is on disk. Errors: invalid_argument (wrong or refused SQL), conflict (a
-  // constraint), too_large (a limit of memory or size), deadline_exceeded (undone), unavailable, internal.
+  // constraint), too_large (a limit of memory or size), deadline_exceeded or cancelled (undone), unavailable,
+  // internal.
   virtual Task<Result<QueryReply>> run(SqlQuery query) = 0;
   // The ids of all databases that are there.
   virtual Task<Result<std::vector<std::string>>> ids() = 0;

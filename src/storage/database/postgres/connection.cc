@@ -25,6 +25,10 @@ ErrorCode code_of(std::string_view state) {
   return ErrorCode::invalid_argument;
 }
 
+Error took_too_long() {
+  return Error(ErrorCode::deadline_exceeded, "the query took longer than it may (timeout_s) and was undone");
+}
+
 std::string field_of(const PGresult* result, int which) {
   const char* text = PQresultErrorField(result, which);
   return text == nullptr ? "" : text;
@@ -34,8 +38,7 @@ Error error_of(const PGresult* result) {
   const auto field = [&](int which) { return field_of(result, which); };
   const ErrorCode code = code_of(field(PG_DIAG_SQLSTATE));
   std::string message = to_valid_utf8(field(PG_DIAG_MESSAGE_PRIMARY));
-  if (code == ErrorCode::deadline_exceeded)
-    message = "the query took longer than it may (timeout_s) and was undone";
+  if (code == ErrorCode::deadline_exceeded) message = took_too_long().message();
   if (const std::string hint = field(PG_DIAG_MESSAGE_HINT); !hint.empty())
     message += ": " + to_valid_utf8(hint);
   Error error(code, std::move(message));
@@ -142,20 +145,16 @@ std::unexpected<Error> Connection::lost() {
 }
 
 // libpq keeps a row in memory until it is whole: one that is too large must be noticed before.
-Result<> Connection::wait_until_read(Instant until) {
+Result<> Connection::wait_until_read(const async::BlockingWait& wait) {
   std::int64_t came = 0;
   while (PQisBusy(raw_.get()) == 1) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
-    if (left <= 0)
-      return fail(ErrorCode::deadline_exceeded,
-                  "the query took longer than it may (timeout_s) and was undone");
-    pollfd socket{PQsocket(raw_.get()), POLLIN, 0};
-    const int ready = ::poll(&socket, 1, static_cast<int>(std::min<std::int64_t>(left, 3'600'000)));
-    if (ready < 0 && errno != EINTR) return fail_errno(errno, "poll");
-    if (ready <= 0) continue;
+    const int socket = PQsocket(raw_.get());
+    if (auto ready = wait.ready(socket, POLLIN); !ready) {
+      if (ready.error().code() == ErrorCode::deadline_exceeded) return std::unexpected(took_too_long());
+      return ready;
+    }
     int waiting = 0;
-    ::ioctl(socket.fd, FIONREAD, &waiting);
+    ::ioctl(socket, FIONREAD, &waiting);
     came += waiting;
     if (came > kRowMost) {
       return fail(ErrorCode::too_large,
@@ -167,8 +166,8 @@ Result<> Connection::wait_until_read(Instant until) {
   return {};
 }
 
-Result<Connection::ResultPtr> Connection::next(Instant until) {
-  ACLOUD_CHECK(wait_until_read(until));
+Result<Connection::ResultPtr> Connection::next(const async::BlockingWait& wait) {
+  ACLOUD_CHECK(wait_until_read(wait));
   return ResultPtr(PQgetResult(raw_.get()));
 }
 
@@ -209,16 +208,17 @@ void Connection::cancel() {
   std::array<char, 256> why{};
   if (!handle || PQcancel(handle.get(), why.data(), why.size()) != 1) return;
   // It should notice at once; whatever it says, the connection is not used again.
-  (void)wait_until_read(std::chrono::steady_clock::now() + kCancelGrace);
+  (void)wait_until_read(async::BlockingWait(std::chrono::steady_clock::now() + kCancelGrace));
 }
 
 Result<QueryReply> Connection::run(const std::string& sql) {
-  return run(sql, {}, kQueryRowsMost, std::chrono::steady_clock::now() + kQueryTimeDefault);
+  return run(sql, {}, kQueryRowsMost,
+             async::BlockingWait(std::chrono::steady_clock::now() + kQueryTimeDefault));
 }
 
 Result<QueryReply> Connection::run(const std::string& sql, const std::vector<Json>& values,
-                                   std::int64_t limit, Instant until) {
-  ACLOUD_TRY(QueryReply reply, ask(sql, values, limit, until));
+                                   std::int64_t limit, const async::BlockingWait& wait) {
+  ACLOUD_TRY(QueryReply reply, ask(sql, values, limit, wait));
   if (in_transaction()) return std::unexpected(left_open());
   return reply;
 }
@@ -229,7 +229,7 @@ Error Connection::left_open() {
 }
 
 Result<QueryReply> Connection::ask(const std::string& sql, const std::vector<Json>& values,
-                                   std::int64_t limit, Instant until) {
+                                   std::int64_t limit, const async::BlockingWait& wait) {
   state_.clear();
   if (sql.find('\0') != sql.npos) return fail(ErrorCode::invalid_argument, "sql: there is a NUL in it");
   ACLOUD_TRY(const Params params, Params::of(values));
@@ -243,7 +243,7 @@ Result<QueryReply> Connection::ask(const std::string& sql, const std::vector<Jso
   output.limit = limit;
   Result<> done;
   for (;;) {
-    auto result = next(until);
+    auto result = next(wait);
     if (!result) {
       cancel();
       return std::unexpected(std::move(result).error());

@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "base/clock.h"
+#include "async/blocking_wait.h"
 #include "storage/database/database_types.h"
 
 namespace acloud::storage::postgres {
@@ -24,15 +24,16 @@ class Connection {
   static Result<std::unique_ptr<Connection>> open(const std::string& url, const std::optional<Login>& login,
                                                   Instant until);
 
-  // Blocks until it is done; past `until` it is cancelled, and undone. Errors: as SqlEngine::run.
+  // Blocks until it is done; where the wait ends before, PostgreSQL is told to stop, and it is undone.
+  // Errors: as SqlEngine::run.
   Result<QueryReply> run(const std::string& sql, const std::vector<Json>& params, std::int64_t limit,
-                         Instant until);
+                         const async::BlockingWait& wait);
   // A statement of the server's own. Errors: as run.
   Result<QueryReply> run(const std::string& sql);
 
   // The same within a transaction that may be open, and stay so.
   Result<QueryReply> ask(const std::string& sql, const std::vector<Json>& params, std::int64_t limit,
-                         Instant until);
+                         const async::BlockingWait& wait);
   bool in_transaction() const { return PQtransactionStatus(raw_.get()) != PQTRANS_IDLE; }
   // What PostgreSQL said was wrong with the last ask(), as SQLSTATE; "" where it said nothing: then the
   // connection is of no more use.
@@ -52,8 +53,8 @@ class Connection {
   struct Output;
 
   explicit Connection(PGconn* raw) : raw_(raw) {}
-  Result<> wait_until_read(Instant until);
-  Result<ResultPtr> next(Instant until);
+  Result<> wait_until_read(const async::BlockingWait& wait);
+  Result<ResultPtr> next(const async::BlockingWait& wait);
   Result<> take(const PGresult* result, Output& output);
   static void notice(void* self, const PGresult* result);
   void cancel();

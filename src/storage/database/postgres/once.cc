@@ -29,8 +29,8 @@ bool may_commit(std::string_view sql) {
 
 class Once {
  public:
-  Once(Connection& connection, const SqlQuery& query, Instant until)
-      : connection_(connection), query_(query), until_(until) {}
+  Once(Connection& connection, const SqlQuery& query, const async::BlockingWait& wait)
+      : connection_(connection), query_(query), wait_(wait) {}
 
   Result<QueryReply> run() {
     auto earlier = look();
@@ -46,7 +46,7 @@ class Once {
     const std::string state = connection_.state();
     if (connection_.in_transaction()) ACLOUD_CHECK(ask("ROLLBACK"));
     const bool refuses_transactions = state == "25001" || state == "2D000";
-    if (refuses_transactions) return connection_.run(query_.sql, query_.params, query_.limit, until_);
+    if (refuses_transactions) return connection_.run(query_.sql, query_.params, query_.limit, wait_);
     // Perhaps since somebody else has done the same call meanwhile.
     if (auto done = look(); done && *done) return **std::move(done);
     return reply;
@@ -54,7 +54,7 @@ class Once {
 
  private:
   Result<QueryReply> ask(const char* sql, const std::vector<Json>& params = {}) {
-    return connection_.ask(sql, params, 1, until_);
+    return connection_.ask(sql, params, 1, wait_);
   }
 
   Result<std::optional<QueryReply>> look() {
@@ -74,7 +74,7 @@ class Once {
     const bool marked = may_commit(query_.sql);
     ACLOUD_CHECK(ask("BEGIN"));
     if (marked) ACLOUD_CHECK(ask(kMark, {query_.once}));
-    ACLOUD_TRY(QueryReply reply, connection_.ask(query_.sql, query_.params, query_.limit, until_));
+    ACLOUD_TRY(QueryReply reply, connection_.ask(query_.sql, query_.params, query_.limit, wait_));
     if (connection_.in_transaction() && connection_.began_twice()) {
       ACLOUD_CHECK(ask("ROLLBACK"));
       return std::unexpected(Connection::left_open());
@@ -94,13 +94,13 @@ class Once {
 
   Connection& connection_;
   const SqlQuery& query_;
-  const Instant until_;
+  const async::BlockingWait& wait_;
 };
 
 }  // namespace
 
-Result<QueryReply> run_once(Connection& connection, const SqlQuery& query, Instant until) {
-  return Once(connection, query, until).run();
+Result<QueryReply> run_once(Connection& connection, const SqlQuery& query, const async::BlockingWait& wait) {
+  return Once(connection, query, wait).run();
 }
 
 }  // namespace acloud::storage::postgres

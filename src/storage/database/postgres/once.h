@@ -13,6 +13,6 @@ namespace acloud::storage::postgres {
 
 // REQUIRES: `query` has a name, and nothing was begun on `connection`. Blocks. Errors: as SqlEngine::run;
 // conflict: it was done in part, and its reply is lost.
-Result<QueryReply> run_once(Connection& connection, const SqlQuery& query, Instant until);
+Result<QueryReply> run_once(Connection& connection, const SqlQuery& query, const async::BlockingWait& wait);
 
 }  // namespace acloud::storage::postgres

@@ -81,16 +81,19 @@ Result<> PostgresEngine::make_blocking(const DatabaseKey& database) {
 
 Task<Result<QueryReply>> PostgresEngine::run(SqlQuery query) {
   ACLOUD_CO_TRY(const Turns::Held turn, co_await turns_.acquire(query.database.workspace, query.by));
-  co_return co_await async::run_blocking(threads_, [this, &query] { return run_blocking(query); });
+  const async::StopEvent stop(co_await async::this_stop_token());
+  co_return co_await async::run_blocking(threads_,
+                                         [this, &query, &stop] { return run_blocking(query, stop); });
 }
 
-Result<QueryReply> PostgresEngine::run_blocking(const SqlQuery& query) {
+Result<QueryReply> PostgresEngine::run_blocking(const SqlQuery& query, const async::StopEvent& stop) {
   const Instant until = std::min(query.by.when(), std::chrono::steady_clock::now() + kQueryTimeMost);
   const std::string name = name_of(query.database.id);
   ACLOUD_TRY(auto connection,
              Connection::open(options_.url, Login{name, name, query.database.password}, until));
-  if (!query.once.empty()) return run_once(*connection, query, until);
-  return connection->run(query.sql, query.params, query.limit, until);
+  const async::BlockingWait wait(until, stop);
+  if (!query.once.empty()) return run_once(*connection, query, wait);
+  return connection->run(query.sql, query.params, query.limit, wait);
 }
 
 Task<Result<std::vector<std::string>>> PostgresEngine::ids() {
@@ -101,7 +104,7 @@ Result<std::vector<std::string>> PostgresEngine::ids_blocking() {
   ACLOUD_TRY(auto connection, Connection::open(options_.url, std::nullopt, soon()));
   ACLOUD_TRY(const QueryReply found,
              connection->run("SELECT datname::text FROM pg_database WHERE datname::text LIKE $1",
-                             {Json(prefix_ + "%")}, kQueryRowsMost, soon()));
+                             {Json(prefix_ + "%")}, kQueryRowsMost, async::BlockingWait(soon())));
   std::vector<std::string> ids;
   ids.reserve(found.rows.size());
   for (const std::vector<Json>& row : found.rows)

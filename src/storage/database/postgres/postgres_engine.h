@@ -30,7 +30,7 @@ class PostgresEngine final : public SqlEngine {
  private:
   std::string name_of(const std::string& id) const { return prefix_ + id; }
   Result<> make_blocking(const DatabaseKey& database);
-  Result<QueryReply> run_blocking(const SqlQuery& query);
+  Result<QueryReply> run_blocking(const SqlQuery& query, const async::StopEvent& stop);
   Result<std::vector<std::string>> ids_blocking();
   Result<> drop_blocking(const std::string& id);
 

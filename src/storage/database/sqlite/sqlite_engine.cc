@@ -68,10 +68,12 @@ Task<Result<>> SqliteEngine::make(DatabaseKey) { co_return Result<>(); }
 
 Task<Result<QueryReply>> SqliteEngine::run(SqlQuery query) {
   ACLOUD_CO_TRY(const Turns::Held turn, co_await turns_.acquire(query.database.workspace, query.by));
-  co_return co_await async::run_blocking(threads_, [this, &query] { return run_blocking(query); });
+  const async::StopEvent stop(co_await async::this_stop_token());
+  co_return co_await async::run_blocking(threads_,
+                                         [this, &query, &stop] { return run_blocking(query, stop); });
 }
 
-Result<QueryReply> SqliteEngine::run_blocking(const SqlQuery& query) {
+Result<QueryReply> SqliteEngine::run_blocking(const SqlQuery& query, const async::StopEvent& stop) {
   const auto left =
       std::chrono::floor<std::chrono::milliseconds>(query.by.when() - std::chrono::steady_clock::now());
   if (left.count() <= 0)
@@ -85,7 +87,7 @@ Result<QueryReply> SqliteEngine::run_blocking(const SqlQuery& query) {
                     .at = query.at};
   ACLOUD_CHECK(make_file(asked.file));
   ACLOUD_TRY(auto worker, take(asked.file));
-  auto reply = worker->run(asked);
+  auto reply = worker->run(asked, stop);
   if (worker->sound()) give_back(std::move(worker));
   return reply;
 }

@@ -40,7 +40,7 @@ class SqliteEngine final : public SqlEngine {
 
  private:
   Result<> make_file(const std::string& file);
-  Result<QueryReply> run_blocking(const SqlQuery& query);
+  Result<QueryReply> run_blocking(const SqlQuery& query, const async::StopEvent& stop);
   Result<std::unique_ptr<WorkerProcess>> take(const std::string& file);
   void give_back(std::unique_ptr<WorkerProcess> worker);
 

@@ -10,30 +10,13 @@ namespace {
 
 std::unexpected<Error> gone() { return fail(ErrorCode::unavailable, "the other end of the socket is gone"); }
 
-Result<> wait_for(int socket, short events, Instant until) {
-  for (;;) {
-    int wait = -1;
-    if (until != Instant::max()) {
-      const auto left =
-          std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-      wait = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
-    }
-    pollfd one{socket, events, 0};
-    const int ready = ::poll(&one, 1, wait);
-    if (ready > 0) return {};
-    if (ready < 0 && errno != EINTR) return fail_errno(errno, "poll");
-    if (ready == 0 && std::chrono::steady_clock::now() >= until)
-      return fail(ErrorCode::deadline_exceeded, "no answer in time");
-  }
-}
-
-Result<> send_all(int socket, std::string_view bytes, Instant until) {
+Result<> send_all(int socket, std::string_view bytes, const async::BlockingWait& wait) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN) {
-      ACLOUD_CHECK(wait_for(socket, POLLOUT, until));
+      ACLOUD_CHECK(wait.ready(socket, POLLOUT));
     } else if (errno != EINTR) {
       return gone();
     }
@@ -41,13 +24,13 @@ Result<> send_all(int socket, std::string_view bytes, Instant until) {
   return {};
 }
 
-Result<> receive_all(int socket, std::span<char> bytes, Instant until) {
+Result<> receive_all(int socket, std::span<char> bytes, const async::BlockingWait& wait) {
   while (!bytes.empty()) {
     const ssize_t got = ::recv(socket, bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (got > 0) {
       bytes = bytes.subspan(static_cast<std::size_t>(got));
     } else if (got < 0 && errno == EAGAIN) {
-      ACLOUD_CHECK(wait_for(socket, POLLIN, until));
+      ACLOUD_CHECK(wait.ready(socket, POLLIN));
     } else if (got == 0 || errno != EINTR) {
       return gone();
     }
@@ -57,7 +40,7 @@ Result<> receive_all(int socket, std::span<char> bytes, Instant until) {
 
 }  // namespace
 
-Result<> send_frame(int socket, std::string_view text, Instant until) {
+Result<> send_frame(int socket, std::string_view text, const async::BlockingWait& wait) {
   if (text.size() > kFrameMost) {
     return fail(ErrorCode::too_large, "{} bytes are too many for one message, the most is {}", text.size(),
                 kFrameMost);
@@ -65,18 +48,18 @@ Result<> send_frame(int socket, std::string_view text, Instant until) {
   std::string frame(4, '\0');
   for (std::size_t i = 0; i < 4; ++i) frame[i] = static_cast<char>(text.size() >> (8 * i));
   frame += text;
-  return send_all(socket, frame, until);
+  return send_all(socket, frame, wait);
 }
 
-Result<std::string> receive_frame(int socket, Instant until) {
+Result<std::string> receive_frame(int socket, const async::BlockingWait& wait) {
   std::array<char, 4> head{};
-  ACLOUD_CHECK(receive_all(socket, head, until));
+  ACLOUD_CHECK(receive_all(socket, head, wait));
   std::size_t size = 0;
   for (std::size_t i = 0; i < 4; ++i) size |= std::size_t{static_cast<unsigned char>(head[i])} << (8 * i);
   if (size > kFrameMost)
     return fail(ErrorCode::too_large, "a message of {} bytes, the most is {}", size, kFrameMost);
   std::string text(size, '\0');
-  ACLOUD_CHECK(receive_all(socket, text, until));
+  ACLOUD_CHECK(receive_all(socket, text, wait));
   return text;
 }
 

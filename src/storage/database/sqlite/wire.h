@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "base/clock.h"
+#include "async/blocking_wait.h"
 #include "storage/database/database_types.h"
 
 namespace acloud::storage::sqlite {
@@ -43,9 +43,9 @@ struct WorkerReply {
       fields(field("error", &WorkerReply::error, ""), field("reply", &WorkerReply::reply, ""));
 };
 
-// Block until it is done or `until`. Errors: deadline_exceeded, unavailable (the other end is gone),
-// too_large.
-Result<> send_frame(int socket, std::string_view text, Instant until);
-Result<std::string> receive_frame(int socket, Instant until);
+// Block until it is done or the wait ends. Errors: as BlockingWait::ready; unavailable (the other end is
+// gone), too_large.
+Result<> send_frame(int socket, std::string_view text, const async::BlockingWait& wait);
+Result<std::string> receive_frame(int socket, const async::BlockingWait& wait);
 
 }  // namespace acloud::storage::sqlite

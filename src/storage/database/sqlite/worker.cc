@@ -78,9 +78,10 @@ int worker_main(std::span<const std::string> words) {
   }
   Sessions sessions;
   for (;;) {
-    const auto frame = receive_frame(kSocket, Instant::max());
+    const auto frame = receive_frame(kSocket, async::BlockingWait(Instant::max()));
     if (!frame) return 0;
-    if (!send_frame(kSocket, encode(to_reply(answer(sessions, *frame))), Instant::max())) return 0;
+    if (!send_frame(kSocket, encode(to_reply(answer(sessions, *frame))), async::BlockingWait(Instant::max())))
+      return 0;
   }
 }
 

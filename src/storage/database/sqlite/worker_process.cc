@@ -65,18 +65,18 @@ WorkerProcess::~WorkerProcess() {
   }
 }
 
-Result<QueryReply> WorkerProcess::run(const WorkerQuery& query) {
+Result<QueryReply> WorkerProcess::run(const WorkerQuery& query, const async::StopEvent& stop) {
   last_file_ = query.file;
-  auto reply = exchange(query);
+  auto reply = exchange(query, stop);
   last_used_ = std::chrono::steady_clock::now();
   return reply;
 }
 
-Result<QueryReply> WorkerProcess::exchange(const WorkerQuery& query) {
-  const Instant until = std::chrono::steady_clock::now() + query.time + kGrace;
+Result<QueryReply> WorkerProcess::exchange(const WorkerQuery& query, const async::StopEvent& stop) {
+  const async::BlockingWait wait(std::chrono::steady_clock::now() + query.time + kGrace, stop);
   sound_ = false;
-  auto sent = send_frame(socket_, encode(query), until);
-  auto frame = sent ? receive_frame(socket_, until) : std::unexpected(std::move(sent).error());
+  auto sent = send_frame(socket_, encode(query), wait);
+  auto frame = sent ? receive_frame(socket_, wait) : std::unexpected(std::move(sent).error());
   if (!frame && frame.error().code() == ErrorCode::deadline_exceeded) {
     return fail(ErrorCode::deadline_exceeded, "the query took longer than it may (timeout_s) and was undone");
   }

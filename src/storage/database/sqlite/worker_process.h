@@ -20,10 +20,10 @@ class WorkerProcess {
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
 
-  // Blocks until the answer is there. A worker that has none in time, or dies, is not sound afterwards; what
-  // it had not committed is undone by whoever opens the file next.
+  // Blocks until the answer is there, or `stop`. A worker that has none by then or in time, or dies, is not
+  // sound afterwards; what it had not committed is undone by whoever opens the file next.
   // Errors: as SqlEngine::run.
-  Result<QueryReply> run(const WorkerQuery& query);
+  Result<QueryReply> run(const WorkerQuery& query, const async::StopEvent& stop);
   bool sound() const { return sound_; }
 
   pid_t pid() const { return pid_; }
@@ -32,7 +32,7 @@ class WorkerProcess {
 
  private:
   WorkerProcess() = default;
-  Result<QueryReply> exchange(const WorkerQuery& query);
+  Result<QueryReply> exchange(const WorkerQuery& query, const async::StopEvent& stop);
 
   pid_t pid_ = -1;
   int socket_ = -1;
