@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -422,6 +423,9 @@ Result<> say_hello(InitParts& init, const Hello& hello) {
   return send(init.control.get(), encode(hello), fds);
 }
 
-void run_init(InitParts parts) { Init(std::move(parts)).run(); }
+void run_init(InitParts parts) {
+  ::prctl(PR_SET_NAME, "acloud-init", 0, 0, 0);
+  Init(std::move(parts)).run();
+}
 
 }  // namespace acloud::sandbox::jail

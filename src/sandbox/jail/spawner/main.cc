@@ -3,6 +3,7 @@
 // init, too.
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -17,6 +18,7 @@ int main(int count, char** arguments) {
   using namespace acloud::sandbox::jail;
   ::signal(SIGPIPE, SIG_IGN);
   if (count == 2 && std::string_view(arguments[1]) == "init") return run_contained_init();
+  ::prctl(PR_SET_NAME, "acloud-spawner", 0, 0, 0);  // it was started by a descriptor's number
   // The server is running when it starts us: what it had open at that moment is not ours to keep open.
   ::close_range(3, ~0u, 0);
   Fd server(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));

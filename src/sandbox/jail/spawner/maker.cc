@@ -139,6 +139,7 @@ class Maker {
 
 void run_maker(const Common& common, Disks disks, const std::string& folder, Fd spawner) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::prctl(PR_SET_NAME, "acloud-maker", 0, 0, 0);
   // Above all the folder's lock is to go with the spawner.
   if (!close_all_but({spawner.get()})) ::_exit(1);
   Maker maker(common, std::move(disks), folder);

@@ -82,12 +82,13 @@ void Spawner::hear(int fd) {
   const auto helper =
       std::ranges::find_if(helpers_, [&](const Helper& each) { return each.socket.get() == fd; });
   if (helper != helpers_.end()) return hear_helper(*helper);
-  const auto found = std::ranges::find_if(jails_, [&](const auto& entry) {
-    return entry.second.init.get() == fd || entry.second.verdict.get() == fd;
-  });
+  const auto watched = watched_.find(fd);
+  if (watched == watched_.end()) return;
+  const std::string name = watched->second;
+  const auto found = jails_.find(name);
   if (found == jails_.end()) return;
-  const std::string name = found->first;
-  found->second.init.get() == fd ? init_ended(name) : hear_verdict(name);
+  if (found->second.init.get() == fd) return init_ended(name);
+  if (found->second.verdict.get() == fd) return hear_verdict(name);
 }
 
 // Nobody will take what is spare or was waited for.
@@ -118,7 +119,8 @@ void Spawner::reap_orphans() {
   }
 }
 
-void Spawner::watch(int fd) {
+void Spawner::watch(int fd, const std::string& jail) {
+  if (!jail.empty()) watched_[fd] = jail;
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.fd = fd;
@@ -130,6 +132,7 @@ void Spawner::watch(int fd) {
 // number by now.
 void Spawner::unwatch(Fd& fd) {
   if (fd) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd.get(), nullptr);
+  watched_.erase(fd.get());
   fd.reset();
 }
 
@@ -272,14 +275,20 @@ Result<Fd> Spawner::find_init(const std::string& id) const {
 }
 
 Result<bool> Spawner::destroy(const std::string& id) {
-  if (const auto found = jails_.find(id); found != jails_.end() && found->second.making) {
+  const auto found = jails_.find(id);
+  if (found != jails_.end() && found->second.making) {
     found->second.unwanted = true;
     return false;
   }
+  // The freezer of v1 does, so they are let go until they are dead.
+  const bool holds_the_dying = common_.cgroups.freezer() == Cgroups::Version::v1;
+  const bool is_child = found != jails_.end() && found->second.pid > 0;
+  // Hundreds may be dying, and each event asks for all of them.
+  if (is_child && found->second.killed && !holds_the_dying) return false;
   if (const Result<Fd> init = find_init(id)) {
     signal_pidfd(init->get(), SIGKILL);
-    // The freezer of v1 holds even what is being killed.
-    if (common_.cgroups.freezer() == Cgroups::Version::v1) (void)common_.cgroups.freeze(group_of(id), false);
+    if (holds_the_dying) (void)common_.cgroups.freeze(group_of(id), false);
+    if (is_child) found->second.killed = true;
     if (!has_ended(*init)) return false;
   }
   return remove_traces(id);

@@ -16,6 +16,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/error.h"
@@ -48,6 +49,7 @@ class Spawner {
     Fd verdict;           // until init has said that it is there
     Fd server;            // to be told if that fails
     std::string failure;
+    bool killed = false;    // its end is an event to come, where init is our child
     bool unwanted = false;  // an order to destroy it has come: that it dies is no failure
     Fd control;             // of a spare one, which takes us for its server
     std::optional<Hello> hello;
@@ -128,7 +130,7 @@ class Spawner {
   Result<std::uint32_t> take_slot();
   std::string next_group();
   std::string group_of(const std::string& id) const;
-  void watch(int fd);
+  void watch(int fd, const std::string& jail = {});
   void unwatch(Fd& fd);  // and closes it
 
   std::string jail_folder(const std::string& name) const { return folder_ + "/jails/" + name; }
@@ -148,9 +150,10 @@ class Spawner {
   Clock::time_point refill_after_{};  // not before, since something has failed
   std::set<std::uint32_t> slots_;
   std::uint32_t next_slot_ = 0;
-  std::uint64_t run_ = 0, next_group_ = 0;       // groups are named by both, so that none is met again
-  std::map<std::string, Jail> jails_;            // by the names of their folders
-  std::map<std::string, std::string> failures_;  // of those that were not made, until their traces are gone
+  std::uint64_t run_ = 0, next_group_ = 0;        // groups are named by both, so that none is met again
+  std::map<std::string, Jail> jails_;             // by the names of their folders
+  std::unordered_map<int, std::string> watched_;  // whose descriptors are watched
+  std::map<std::string, std::string> failures_;   // of those that were not made, until their traces are gone
   std::vector<Work> work_;
 };
 

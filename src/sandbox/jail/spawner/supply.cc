@@ -90,6 +90,7 @@ bool Spawner::hand_over(const Spec& spec, Fd& reply) {
   auto node = jails_.extract(name);
   node.key() = spec.id;
   Jail& taken = jails_.insert(std::move(node)).position->second;
+  watched_[taken.init.get()] = spec.id;
   const int theirs = reply.get();
   const std::array fds{taken.root.get(), taken.init.get(), taken.written.get()};
   Result<> given =
@@ -208,8 +209,8 @@ void Spawner::hear_made(const std::string& name, Received& message) {
   jail.pid = made->pid;
   jail.init = std::move(message.fds[0]);
   jail.verdict = std::move(message.fds[1]);
-  watch(jail.verdict.get());
-  watch(jail.init.get());
+  watch(jail.verdict.get(), name);
+  watch(jail.init.get(), name);
 }
 
 // Nothing of it is left.
@@ -258,9 +259,11 @@ void Spawner::bury(const std::string& group, Fd root, Fd written) {
 // --- how many -------------------------------------------------------------------------------------------
 
 std::size_t Spawner::spares_being_made() const {
-  return static_cast<std::size_t>(std::ranges::count_if(jails_, [](const auto& entry) {
-    return is_spare(entry.first) && (entry.second.making || entry.second.verdict);
-  }));
+  std::size_t count = 0;
+  for (auto at = jails_.lower_bound(spare_name("")); at != jails_.end() && is_spare(at->first); ++at) {
+    if (at->second.making || at->second.verdict) ++count;
+  }
+  return count;
 }
 
 bool Spawner::can_refill() const {

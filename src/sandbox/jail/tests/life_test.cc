@@ -37,9 +37,10 @@ TEST_P(Life, RunsAProgramAndSaysHowItEnded) {
 
 TEST_P(Life, HasTheBaseImage) {
   const auto jail = jails().create();
-  EXPECT_EQ(
-      jails().output(*jail, "id -u; hostname; pwd; python3 -c 'print(6*7)'; ls /home; cat /etc/hostname"),
-      "0\nsandbox\n/\n42\nuser\nsandbox\n");
+  EXPECT_EQ(jails().output(*jail,
+                           "id -u; hostname; pwd; python3 -c 'print(6*7)'; ls /home; cat /etc/hostname "
+                           "/proc/1/comm"),
+            "0\nsandbox\n/\n42\nuser\nsandbox\nacloud-init\n");
   EXPECT_EQ(jails().output(*jail, "echo hi > /tmp/a && cat /tmp/a; touch /usr/x; head -c3 /dev/zero | wc -c"),
             "hi\n3\ntouch: cannot touch '/usr/x': Read-only file system\n");
 }
