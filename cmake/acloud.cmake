@@ -43,8 +43,24 @@ function(acloud_library name)
   acloud_use_pch(acloud_${name})
 endfunction()
 
-# TIMEOUT in seconds (120 if not given). LABELS as ctest has them; a test labelled `exclusive` measures, so
-# nothing runs beside it.
+# How a test runs. TIMEOUT in seconds (120 if not given). LABELS as ctest has them: one labelled `exclusive`
+# measures, so nothing runs beside it; one labelled `computing` keeps a processor busy all the time, so it takes the
+# place of two others (scripts/test runs two for each processor, as most wait most of the time).
+function(acloud_limit_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  if("exclusive" IN_LIST ARG_LABELS)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+  endif()
+  if("computing" IN_LIST ARG_LABELS)
+    set_tests_properties(${name} PROPERTIES PROCESSORS 2)
+  endif()
+endfunction()
+
+# A program of unit tests, which is `computing`. TIMEOUT and LABELS as acloud_limit_test() has them.
 function(acloud_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
   add_executable(${name}_test ${ARG_SOURCES})
@@ -56,13 +72,7 @@ function(acloud_test name)
   target_compile_options(${name}_test PRIVATE -O1)  # what is tested is optimised; the test need not be
   acloud_use_pch(${name}_test)
   add_test(NAME ${name} COMMAND ${name}_test)
-  if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 120)
-  endif()
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
-  if("exclusive" IN_LIST ARG_LABELS)
-    set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
-  endif()
+  acloud_limit_test(${name} TIMEOUT ${ARG_TIMEOUT} LABELS computing ${ARG_LABELS})
 endfunction()
 
 # A fuzz target, the program fuzz_<name>: SOURCES define LLVMFuzzerTestOneInput (tests/fuzz/fuzz.h). In the
