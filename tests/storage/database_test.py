@@ -176,7 +176,7 @@ class Databases(unittest.TestCase):
         endless = self.endless()
         began = time.monotonic()
         slow = []
-        threads = [threading.Thread(target=lambda: slow.append(self.query(name, endless, timeout_s=2)))
+        threads = [threading.Thread(target=lambda: slow.append(self.query(name, endless, timeout_s=4)))
                    for _ in range(3)]
         for thread in threads:
             thread.start()
@@ -184,11 +184,11 @@ class Databases(unittest.TestCase):
         other = self.server.call("key.create", {"name": "k", "workspace": made["id"]}).json["key"]
         self.make("quick", key=other)
         self.assertEqual(self.query("quick", "SELECT 1", key=other).status, 200)
-        self.assertLess(time.monotonic() - began, 2)
+        self.assertEqual(slow, [])  # they have not ended yet
         for thread in threads:
             thread.join()
         self.assertEqual([(r.status, r.code) for r in slow], [(504, "deadline_exceeded")] * 3)
-        self.assertLess(time.monotonic() - began, 15)
+        self.assertLess(time.monotonic() - began, 30)
         self.assertEqual(self.rows(name, "SELECT COUNT(*) FROM t"), [[0]])
 
     def test_a_query_ends_with_its_client_and_with_its_server(self):
