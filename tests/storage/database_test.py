@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 from support.postgres import Postgres
 from support.server import Server
@@ -492,6 +493,25 @@ class Walls(unittest.TestCase):
             self.assertEqual(self.query("SELECT COUNT(*) FROM beside").status, 200)
         self.assertEqual(failures, [])
         self.assertEqual(self.query("SELECT COUNT(*), COUNT(DISTINCT n) FROM beside").json["rows"], [[80, 80]])
+
+    def test_a_reader_whose_worker_is_new_waits_for_no_writer(self):
+        self.query("CREATE TABLE busy (n INTEGER); INSERT INTO busy VALUES (1)")
+        for worker in self.workers():
+            os.kill(worker, signal.SIGKILL)
+        for _ in range(5):  # until none of them is left to be found dead
+            self.query("SELECT 1")
+        ended = []
+        endless = ("INSERT INTO busy SELECT i FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+                   "SELECT i FROM n WHERE i < 0)")
+        writer = threading.Thread(target=lambda: ended.append(self.query(endless, timeout_s=12)))
+        writer.start()
+        with ThreadPoolExecutor() as pool:
+            time.sleep(0.5)  # the writer is at it; where it is not yet, there is less to wait for
+            replies = list(pool.map(lambda _: self.query("SELECT n FROM busy"), range(8)))
+        self.assertEqual([(reply.status, reply.json.get("rows")) for reply in replies], [(200, [[1]])] * 8)
+        self.assertEqual(ended, [])
+        writer.join()
+        self.assertEqual(ended[0].code, "deadline_exceeded")
 
     def test_the_file_is_an_ordinary_one(self):
         self.query("CREATE TABLE plain (n INTEGER); INSERT INTO plain VALUES (42)")

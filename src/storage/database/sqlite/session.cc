@@ -1,6 +1,7 @@
 #include "storage/database/sqlite/session.h"
 
 #include <cmath>
+#include <filesystem>
 
 #include "storage/database/sqlite/values.h"
 
@@ -118,17 +119,19 @@ struct Session::Output {
 
 Result<std::unique_ptr<Session>> Session::open(const std::string& path) {
   std::unique_ptr<Session> session(new Session());
+  std::error_code missing;
+  const bool fresh = std::filesystem::file_size(path, missing) == 0 || missing;
   sqlite3* raw = nullptr;
   const int flags =
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
   const int opened = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
   session->raw_.reset(raw);
   if (opened != SQLITE_OK) return session->failed(opened);
-  ACLOUD_CHECK(session->configure());
+  ACLOUD_CHECK(session->configure(fresh));
   return session;
 }
 
-Result<> Session::configure() {
+Result<> Session::configure(bool fresh) {
   sqlite3* raw = raw_.get();
   sqlite3_extended_result_codes(raw, 1);
   sqlite3_busy_timeout(raw, 5000);
@@ -138,9 +141,9 @@ Result<> Session::configure() {
   sqlite3_db_config(raw, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, nullptr);
   authorizer_.watch(raw);
   sqlite3_progress_handler(raw, kStepsBetweenLooks, &Session::on_progress, this);
-  // FULL: what was acknowledged is on disk. auto_vacuum is for a file that is new: what is deleted makes
-  // room.
-  ACLOUD_CHECK(control("PRAGMA auto_vacuum=FULL"));
+  // What is deleted makes room. It waits for whoever writes, also where it changes nothing.
+  if (fresh) ACLOUD_CHECK(control("PRAGMA auto_vacuum=FULL"));
+  // FULL: what was acknowledged is on disk.
   ACLOUD_CHECK(control("PRAGMA journal_mode=WAL"));
   ACLOUD_CHECK(control("PRAGMA synchronous=FULL"));
   ACLOUD_CHECK(control("PRAGMA foreign_keys=ON"));

@@ -38,7 +38,7 @@ class Session {
   struct Output;
 
   Session() = default;
-  Result<> configure();
+  Result<> configure(bool fresh);
   Result<> control(const char* sql);
   Result<Statement> prepare(std::string_view& rest);
   Result<> run_all(const WorkerQuery& query, Calls& calls, std::size_t from, Output& output);
