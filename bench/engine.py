@@ -16,7 +16,6 @@ import os
 import random
 import re
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -26,6 +25,7 @@ import time
 from pathlib import Path
 
 sys.path[:0] = ["tests", "models"]
+from support.ports import free_port  # noqa: E402
 from support.server import Server  # noqa: E402
 from tiny.chat import SPECIAL  # noqa: E402
 
@@ -44,9 +44,7 @@ class Peer:
 
     def __init__(self, model):
         binary = subprocess.run(["scripts/llama-server"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.key = "none"
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(

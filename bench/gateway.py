@@ -21,9 +21,10 @@ from pathlib import Path
 
 sys.path.insert(0, "bench")
 sys.path.insert(0, "tests")
-from rest import SECONDS, cpu_seconds, figure, free_port  # noqa: E402
+from rest import SECONDS, cpu_seconds, figure  # noqa: E402
 from rest import wrk as run_wrk  # noqa: E402
 from support.budget import set_budget  # noqa: E402
+from support.ports import free_port  # noqa: E402
 from support.server import Server  # noqa: E402
 
 ROUNDS = 5

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, "tests")
+from support.ports import free_port  # noqa: E402
 from support.server import Server  # noqa: E402
 
 ROUNDS = 5
@@ -92,13 +93,6 @@ def wrk(url, connections, script=None):
 
 def figure(**fields):
     print(json.dumps(fields), flush=True)
-
-
-def free_port():
-    import socket
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Nginx:

@@ -36,7 +36,6 @@ class BlockingWait {
   // REQUIRES: `stop` outlives this.
   BlockingWait(Instant until, const StopEvent& stop) : until_(until), stop_(stop.descriptor()) {}
 
-  Instant until() const { return until_; }
   // Blocks until `descriptor` is ready for `events`, as poll(2) has them, or has failed. Errors:
   // deadline_exceeded, cancelled, internal.
   Result<> ready(int descriptor, short events) const;

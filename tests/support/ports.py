@@ -10,7 +10,8 @@ def free_port():
     kernel for any port, as the tests beside this one do, is not given it before the program has it."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
         lowest = int(file.read().split()[0])
-    for port in random.sample(range(min(10_000, lowest - 1), lowest), k=min(100, lowest - 1)):
+    below = range(min(10_000, lowest // 2), lowest)
+    for port in random.sample(below, k=min(100, len(below))):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
